@@ -1,0 +1,330 @@
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from kpm.v1 import constraints_pb2 as _constraints_pb2
+from kpm.v1 import session_pb2 as _session_pb2
+from kpm.v1 import vault_pb2 as _vault_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+GO_AWAY_REASON_DRAINING: GoAwayReason
+GO_AWAY_REASON_REPLACED: GoAwayReason
+GO_AWAY_REASON_STALLED: GoAwayReason
+GO_AWAY_REASON_TOKEN_EXPIRED: GoAwayReason
+GO_AWAY_REASON_UNSPECIFIED: GoAwayReason
+RESYNC_REASON_CHAIN_MISMATCH: ResyncReason
+RESYNC_REASON_COMPACTED: ResyncReason
+RESYNC_REASON_CURSOR_AHEAD: ResyncReason
+RESYNC_REASON_GENERATION_CHANGED: ResyncReason
+RESYNC_REASON_UNSPECIFIED: ResyncReason
+REVOKED_REASON_ACCOUNT_REMOVED: RevokedReason
+REVOKED_REASON_DEVICE_REVOKED: RevokedReason
+REVOKED_REASON_SIGNED_OUT: RevokedReason
+REVOKED_REASON_TOKEN_REUSED: RevokedReason
+REVOKED_REASON_UNSPECIFIED: RevokedReason
+
+class Ack(_message.Message):
+    __slots__ = ["seq"]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    def __init__(self, seq: _Optional[int] = ...) -> None: ...
+
+class CaughtUp(_message.Message):
+    __slots__ = ["seq"]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    seq: int
+    def __init__(self, seq: _Optional[int] = ...) -> None: ...
+
+class Changes(_message.Message):
+    __slots__ = ["entries", "last_seq", "prev_seq"]
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    PREV_SEQ_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[_vault_pb2.Change]
+    last_seq: int
+    prev_seq: int
+    def __init__(self, prev_seq: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[_vault_pb2.Change, _Mapping]]] = ..., last_seq: _Optional[int] = ...) -> None: ...
+
+class GetUsageRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class GetUsageResponse(_message.Message):
+    __slots__ = ["bytes", "items", "max_bytes", "max_items"]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    items: int
+    max_bytes: int
+    max_items: int
+    def __init__(self, items: _Optional[int] = ..., max_items: _Optional[int] = ..., bytes: _Optional[int] = ..., max_bytes: _Optional[int] = ...) -> None: ...
+
+class GetVaultRequest(_message.Message):
+    __slots__ = ["min_seq"]
+    MIN_SEQ_FIELD_NUMBER: _ClassVar[int]
+    min_seq: int
+    def __init__(self, min_seq: _Optional[int] = ...) -> None: ...
+
+class GetVaultResponse(_message.Message):
+    __slots__ = ["chain_hash", "compacted_seq", "generation", "head_seq", "key_epoch", "keyset", "vault_id"]
+    CHAIN_HASH_FIELD_NUMBER: _ClassVar[int]
+    COMPACTED_SEQ_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    HEAD_SEQ_FIELD_NUMBER: _ClassVar[int]
+    KEYSET_FIELD_NUMBER: _ClassVar[int]
+    KEY_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    VAULT_ID_FIELD_NUMBER: _ClassVar[int]
+    chain_hash: bytes
+    compacted_seq: int
+    generation: int
+    head_seq: int
+    key_epoch: int
+    keyset: _vault_pb2.Keyset
+    vault_id: str
+    def __init__(self, vault_id: _Optional[str] = ..., generation: _Optional[int] = ..., key_epoch: _Optional[int] = ..., head_seq: _Optional[int] = ..., compacted_seq: _Optional[int] = ..., chain_hash: _Optional[bytes] = ..., keyset: _Optional[_Union[_vault_pb2.Keyset, _Mapping]] = ...) -> None: ...
+
+class GoAway(_message.Message):
+    __slots__ = ["reason", "retry_after"]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_FIELD_NUMBER: _ClassVar[int]
+    reason: GoAwayReason
+    retry_after: _duration_pb2.Duration
+    def __init__(self, reason: _Optional[_Union[GoAwayReason, str]] = ..., retry_after: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ["chain_hash", "cursor", "generation", "min_seq", "proof", "versions"]
+    CHAIN_HASH_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    MIN_SEQ_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    chain_hash: bytes
+    cursor: int
+    generation: int
+    min_seq: int
+    proof: _session_pb2.DeviceProof
+    versions: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, versions: _Optional[_Iterable[int]] = ..., generation: _Optional[int] = ..., cursor: _Optional[int] = ..., chain_hash: _Optional[bytes] = ..., min_seq: _Optional[int] = ..., proof: _Optional[_Union[_session_pb2.DeviceProof, _Mapping]] = ...) -> None: ...
+
+class ListDeviceKeysRequest(_message.Message):
+    __slots__ = ["page_size", "page_token"]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListDeviceKeysResponse(_message.Message):
+    __slots__ = ["device_keys", "next_page_token"]
+    DEVICE_KEYS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    device_keys: _containers.RepeatedCompositeFieldContainer[_vault_pb2.DeviceKey]
+    next_page_token: str
+    def __init__(self, device_keys: _Optional[_Iterable[_Union[_vault_pb2.DeviceKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class Ping(_message.Message):
+    __slots__ = ["head_seq"]
+    HEAD_SEQ_FIELD_NUMBER: _ClassVar[int]
+    head_seq: int
+    def __init__(self, head_seq: _Optional[int] = ...) -> None: ...
+
+class Pong(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class PublishDeviceKeyRequest(_message.Message):
+    __slots__ = ["operation"]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    operation: _vault_pb2.Operation
+    def __init__(self, operation: _Optional[_Union[_vault_pb2.Operation, _Mapping]] = ...) -> None: ...
+
+class PublishDeviceKeyResponse(_message.Message):
+    __slots__ = ["result"]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    result: _vault_pb2.OperationResult
+    def __init__(self, result: _Optional[_Union[_vault_pb2.OperationResult, _Mapping]] = ...) -> None: ...
+
+class Push(_message.Message):
+    __slots__ = ["atomic", "operations"]
+    ATOMIC_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    atomic: bool
+    operations: _containers.RepeatedCompositeFieldContainer[_vault_pb2.Operation]
+    def __init__(self, operations: _Optional[_Iterable[_Union[_vault_pb2.Operation, _Mapping]]] = ..., atomic: bool = ...) -> None: ...
+
+class PushRequest(_message.Message):
+    __slots__ = ["atomic", "operations"]
+    ATOMIC_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    atomic: bool
+    operations: _containers.RepeatedCompositeFieldContainer[_vault_pb2.Operation]
+    def __init__(self, operations: _Optional[_Iterable[_Union[_vault_pb2.Operation, _Mapping]]] = ..., atomic: bool = ...) -> None: ...
+
+class PushResponse(_message.Message):
+    __slots__ = ["results"]
+    RESULTS_FIELD_NUMBER: _ClassVar[int]
+    results: _containers.RepeatedCompositeFieldContainer[_vault_pb2.OperationResult]
+    def __init__(self, results: _Optional[_Iterable[_Union[_vault_pb2.OperationResult, _Mapping]]] = ...) -> None: ...
+
+class PutKeysetRequest(_message.Message):
+    __slots__ = ["operation"]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    operation: _vault_pb2.Operation
+    def __init__(self, operation: _Optional[_Union[_vault_pb2.Operation, _Mapping]] = ...) -> None: ...
+
+class PutKeysetResponse(_message.Message):
+    __slots__ = ["result"]
+    RESULT_FIELD_NUMBER: _ClassVar[int]
+    result: _vault_pb2.OperationResult
+    def __init__(self, result: _Optional[_Union[_vault_pb2.OperationResult, _Mapping]] = ...) -> None: ...
+
+class Reauth(_message.Message):
+    __slots__ = ["access_token", "proof"]
+    ACCESS_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    access_token: str
+    proof: _session_pb2.DeviceProof
+    def __init__(self, access_token: _Optional[str] = ..., proof: _Optional[_Union[_session_pb2.DeviceProof, _Mapping]] = ...) -> None: ...
+
+class ResyncRequired(_message.Message):
+    __slots__ = ["generation", "head_seq", "reason"]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    HEAD_SEQ_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    generation: int
+    head_seq: int
+    reason: ResyncReason
+    def __init__(self, reason: _Optional[_Union[ResyncReason, str]] = ..., generation: _Optional[int] = ..., head_seq: _Optional[int] = ...) -> None: ...
+
+class Revoked(_message.Message):
+    __slots__ = ["reason"]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    reason: RevokedReason
+    def __init__(self, reason: _Optional[_Union[RevokedReason, str]] = ...) -> None: ...
+
+class RevokedAck(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class StreamLimits(_message.Message):
+    __slots__ = ["max_envelope_bytes", "max_operations_in_flight", "max_operations_per_push", "max_unacknowledged_bytes", "max_unacknowledged_changes", "unacknowledged_timeout"]
+    MAX_ENVELOPE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_OPERATIONS_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    MAX_OPERATIONS_PER_PUSH_FIELD_NUMBER: _ClassVar[int]
+    MAX_UNACKNOWLEDGED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_UNACKNOWLEDGED_CHANGES_FIELD_NUMBER: _ClassVar[int]
+    UNACKNOWLEDGED_TIMEOUT_FIELD_NUMBER: _ClassVar[int]
+    max_envelope_bytes: int
+    max_operations_in_flight: int
+    max_operations_per_push: int
+    max_unacknowledged_bytes: int
+    max_unacknowledged_changes: int
+    unacknowledged_timeout: _duration_pb2.Duration
+    def __init__(self, max_operations_per_push: _Optional[int] = ..., max_operations_in_flight: _Optional[int] = ..., max_envelope_bytes: _Optional[int] = ..., max_unacknowledged_changes: _Optional[int] = ..., max_unacknowledged_bytes: _Optional[int] = ..., unacknowledged_timeout: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class SyncRequest(_message.Message):
+    __slots__ = ["ack", "hello", "pong", "push", "reauth", "revoked_ack"]
+    ACK_FIELD_NUMBER: _ClassVar[int]
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
+    PUSH_FIELD_NUMBER: _ClassVar[int]
+    REAUTH_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_ACK_FIELD_NUMBER: _ClassVar[int]
+    ack: Ack
+    hello: Hello
+    pong: Pong
+    push: Push
+    reauth: Reauth
+    revoked_ack: RevokedAck
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., reauth: _Optional[_Union[Reauth, _Mapping]] = ..., revoked_ack: _Optional[_Union[RevokedAck, _Mapping]] = ...) -> None: ...
+
+class SyncResponse(_message.Message):
+    __slots__ = ["caught_up", "changes", "go_away", "op_result", "ping", "resync_required", "revoked", "token_expiring", "welcome"]
+    CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    GO_AWAY_FIELD_NUMBER: _ClassVar[int]
+    OP_RESULT_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    RESYNC_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    REVOKED_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_EXPIRING_FIELD_NUMBER: _ClassVar[int]
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    caught_up: CaughtUp
+    changes: Changes
+    go_away: GoAway
+    op_result: _vault_pb2.OperationResult
+    ping: Ping
+    resync_required: ResyncRequired
+    revoked: Revoked
+    token_expiring: TokenExpiring
+    welcome: Welcome
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., op_result: _Optional[_Union[_vault_pb2.OperationResult, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., token_expiring: _Optional[_Union[TokenExpiring, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., revoked: _Optional[_Union[Revoked, _Mapping]] = ...) -> None: ...
+
+class TokenExpiring(_message.Message):
+    __slots__ = ["expires_at"]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    expires_at: _timestamp_pb2.Timestamp
+    def __init__(self, expires_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ["chain_hash", "cursor", "generation"]
+    CHAIN_HASH_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    chain_hash: bytes
+    cursor: int
+    generation: int
+    def __init__(self, generation: _Optional[int] = ..., cursor: _Optional[int] = ..., chain_hash: _Optional[bytes] = ...) -> None: ...
+
+class WatchResponse(_message.Message):
+    __slots__ = ["caught_up", "changes", "go_away", "ping", "resync_required", "welcome"]
+    CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    GO_AWAY_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    RESYNC_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    caught_up: CaughtUp
+    changes: Changes
+    go_away: GoAway
+    ping: Ping
+    resync_required: ResyncRequired
+    welcome: Welcome
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ...) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ["compacted_seq", "generation", "head_seq", "heartbeat", "key_epoch", "last_op_seq", "limits", "server_time", "version"]
+    COMPACTED_SEQ_FIELD_NUMBER: _ClassVar[int]
+    GENERATION_FIELD_NUMBER: _ClassVar[int]
+    HEAD_SEQ_FIELD_NUMBER: _ClassVar[int]
+    HEARTBEAT_FIELD_NUMBER: _ClassVar[int]
+    KEY_EPOCH_FIELD_NUMBER: _ClassVar[int]
+    LAST_OP_SEQ_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
+    SERVER_TIME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    compacted_seq: int
+    generation: int
+    head_seq: int
+    heartbeat: _duration_pb2.Duration
+    key_epoch: int
+    last_op_seq: int
+    limits: StreamLimits
+    server_time: _timestamp_pb2.Timestamp
+    version: int
+    def __init__(self, version: _Optional[int] = ..., generation: _Optional[int] = ..., head_seq: _Optional[int] = ..., compacted_seq: _Optional[int] = ..., last_op_seq: _Optional[int] = ..., key_epoch: _Optional[int] = ..., limits: _Optional[_Union[StreamLimits, _Mapping]] = ..., heartbeat: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., server_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ResyncReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
+
+class GoAwayReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
+
+class RevokedReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []
