@@ -1,0 +1,42 @@
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace Kpm.Server.Storage.Sqlite;
+
+/// <summary>A read-only connection of the pool.</summary>
+internal sealed class SqliteReader : IDisposable
+{
+    private readonly SqliteConnection _connection;
+    private readonly Statement _begin;
+    private readonly Statement _end;
+
+    public SqliteReader(string path)
+    {
+        _connection = new SqliteConnection(new SqliteConnectionStringBuilder
+        {
+            DataSource = path,
+            Mode = SqliteOpenMode.ReadOnly,
+            Pooling = false,
+        }.ToString());
+        _connection.Open();
+        _connection.Execute("PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 1000;");
+        _begin = new Statement(_connection, "BEGIN");
+        _end = new Statement(_connection, "COMMIT");
+    }
+
+    /// <summary>All statements of the query see the same snapshot.</summary>
+    public T Read<T>(Func<SqliteConnection, T> query)
+    {
+        _begin.Run();
+        var result = query(_connection);
+        _end.Run();
+        return result;
+    }
+
+    public void Dispose()
+    {
+        _begin.Dispose();
+        _end.Dispose();
+        _connection.Dispose();
+    }
+}
