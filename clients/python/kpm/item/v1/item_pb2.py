@@ -13,7 +13,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16kpm/item/v1/item.proto\x12\x0bkpm.item.v1\"\x1a\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04nameB\x14\xaa\x02\x11Kpm.Client.Schemab\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16kpm/item/v1/item.proto\x12\x0bkpm.item.v1\"\xc7\x06\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1b\n\tfolder_id\x18\x02 \x01(\tR\x08\x66olderId\x12\x1c\n\tfavourite\x18\x03 \x01(\x08R\tfavourite\x12\x14\n\x05notes\x18\x04 \x01(\tR\x05notes\x12\"\n\rcreated_at_ms\x18\x05 \x01(\x03R\x0b\x63reatedAtMs\x12@\n\rwebsite_login\x18\n \x01(\x0b\x32\x19.kpm.item.v1.WebsiteLoginH\x00R\x0cwebsiteLogin\x12L\n\x11\x61pplication_login\x18\x0b \x01(\x0b\x32\x1d.kpm.item.v1.ApplicationLoginH\x00R\x10\x61pplicationLogin\x12\x34\n\tbank_card\x18\x0c \x01(\x0b\x32\x15.kpm.item.v1.BankCardH\x00R\x08\x62\x61nkCard\x12\x33\n\x08\x64ocument\x18\r \x01(\x0b\x32\x15.kpm.item.v1.DocumentH\x00R\x08\x64ocument\x12\x30\n\x07\x61\x64\x64ress\x18\x0e \x01(\x0b\x32\x14.kpm.item.v1.AddressH\x00R\x07\x61\x64\x64ress\x12\'\n\x04note\x18\x0f \x01(\x0b\x32\x11.kpm.item.v1.NoteH\x00R\x04note\x12J\n\x11one_time_password\x18\x10 \x01(\x0b\x32\x1c.kpm.item.v1.OneTimePasswordH\x00R\x0foneTimePassword\x12\x30\n\x07passkey\x18\x11 \x01(\x0b\x32\x14.kpm.item.v1.PasskeyH\x00R\x07passkey\x12-\n\x06\x66older\x18\x12 \x01(\x0b\x32\x13.kpm.item.v1.FolderH\x00R\x06\x66older\x12=\n\rcustom_fields\x18\x1e \x03(\x0b\x32\x18.kpm.item.v1.CustomFieldR\x0c\x63ustomFields\x12\x33\n\x07history\x18\x1f \x03(\x0b\x32\x19.kpm.item.v1.HistoryEntryR\x07history\x12\x37\n\x0bkept_values\x18  \x03(\x0b\x32\x16.kpm.item.v1.KeptValueR\nkeptValuesB\x06\n\x04kind\"}\n\x0cWebsiteLogin\x12\x35\n\taddresses\x18\x01 \x03(\x0b\x32\x17.kpm.item.v1.WebAddressR\taddresses\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x1a\n\x08password\x18\x03 \x01(\tR\x08password\".\n\nWebAddress\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n\x03url\x18\x02 \x01(\tR\x03url\"l\n\x10\x41pplicationLogin\x12 \n\x0b\x61pplication\x18\x01 \x01(\tR\x0b\x61pplication\x12\x1a\n\x08username\x18\x02 \x01(\tR\x08username\x12\x1a\n\x08password\x18\x03 \x01(\tR\x08password\"\xc9\x01\n\x08\x42\x61nkCard\x12\x16\n\x06holder\x18\x01 \x01(\tR\x06holder\x12\x16\n\x06number\x18\x02 \x01(\tR\x06number\x12!\n\x0c\x65xpiry_month\x18\x03 \x01(\rR\x0b\x65xpiryMonth\x12\x1f\n\x0b\x65xpiry_year\x18\x04 \x01(\rR\nexpiryYear\x12#\n\rsecurity_code\x18\x05 \x01(\tR\x0csecurityCode\x12\x10\n\x03pin\x18\x06 \x01(\tR\x03pin\x12\x12\n\x04\x62\x61nk\x18\x07 \x01(\tR\x04\x62\x61nk\"\xca\x01\n\x08\x44ocument\x12#\n\rdocument_type\x18\x01 \x01(\tR\x0c\x64ocumentType\x12\x16\n\x06number\x18\x02 \x01(\tR\x06number\x12\x16\n\x06issuer\x18\x03 \x01(\tR\x06issuer\x12\x1b\n\tissued_on\x18\x04 \x01(\tR\x08issuedOn\x12\x1d\n\nexpires_on\x18\x05 \x01(\tR\texpiresOn\x12-\n\x05\x66iles\x18\x06 \x03(\x0b\x32\x17.kpm.item.v1.AttachmentR\x05\x66iles\"\xa3\x01\n\nAttachment\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1b\n\tfile_name\x18\x02 \x01(\tR\x08\x66ileName\x12\x1d\n\nmedia_type\x18\x03 \x01(\tR\tmediaType\x12\x16\n\x06length\x18\x04 \x01(\x04R\x06length\x12\x1f\n\x0b\x63hunk_count\x18\x05 \x01(\rR\nchunkCount\x12\x10\n\x03key\x18\x06 \x01(\x0cR\x03key\"\xee\x01\n\x07\x41\x64\x64ress\x12\x16\n\x06person\x18\x01 \x01(\tR\x06person\x12\"\n\x0corganisation\x18\x02 \x01(\tR\x0corganisation\x12\x16\n\x06street\x18\x03 \x01(\tR\x06street\x12\x1f\n\x0bpostal_code\x18\x04 \x01(\tR\npostalCode\x12\x12\n\x04\x63ity\x18\x05 \x01(\tR\x04\x63ity\x12\x14\n\x05state\x18\x06 \x01(\tR\x05state\x12\x18\n\x07\x63ountry\x18\x07 \x01(\tR\x07\x63ountry\x12\x14\n\x05phone\x18\x08 \x01(\tR\x05phone\x12\x14\n\x05\x65mail\x18\t \x01(\tR\x05\x65mail\"\x06\n\x04Note\"\xe8\x01\n\x0fOneTimePassword\x12\x16\n\x06secret\x18\x01 \x01(\x0cR\x06secret\x12\x16\n\x06issuer\x18\x02 \x01(\tR\x06issuer\x12!\n\x0c\x61\x63\x63ount_name\x18\x03 \x01(\tR\x0b\x61\x63\x63ountName\x12\x16\n\x06\x64igits\x18\x04 \x01(\rR\x06\x64igits\x12%\n\x0eperiod_seconds\x18\x05 \x01(\rR\rperiodSeconds\x12\x43\n\talgorithm\x18\x06 \x01(\x0e\x32%.kpm.item.v1.OneTimePasswordAlgorithmR\talgorithm\"\x9f\x02\n\x07Passkey\x12(\n\x10relying_party_id\x18\x01 \x01(\tR\x0erelyingPartyId\x12#\n\rcredential_id\x18\x02 \x01(\x0cR\x0c\x63redentialId\x12\x1f\n\x0buser_handle\x18\x03 \x01(\x0cR\nuserHandle\x12\x1a\n\x08username\x18\x04 \x01(\tR\x08username\x12!\n\x0c\x64isplay_name\x18\x05 \x01(\tR\x0b\x64isplayName\x12\x1f\n\x0bprivate_key\x18\x06 \x01(\x0cR\nprivateKey\x12%\n\x0e\x63ose_algorithm\x18\x07 \x01(\x11R\rcoseAlgorithm\x12\x1d\n\nsign_count\x18\x08 \x01(\rR\tsignCount\"\x08\n\x06\x46older\"y\n\x0b\x43ustomField\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n\x05value\x18\x03 \x01(\tR\x05value\x12\x30\n\x04type\x18\x04 \x01(\x0e\x32\x1c.kpm.item.v1.CustomFieldTypeR\x04type\"n\n\x0cHistoryEntry\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04path\x18\x02 \x01(\tR\x04path\x12\x14\n\x05value\x18\x03 \x01(\x0cR\x05value\x12$\n\x0ereplaced_at_ms\x18\x04 \x01(\x03R\x0creplacedAtMs\"\x80\x01\n\tKeptValue\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04path\x18\x02 \x01(\tR\x04path\x12\x14\n\x05value\x18\x03 \x01(\x0cR\x05value\x12\x1b\n\tdevice_id\x18\x04 \x01(\tR\x08\x64\x65viceId\x12\x1c\n\nkept_at_ms\x18\x05 \x01(\x03R\x08keptAtMs*\xbd\x01\n\x18OneTimePasswordAlgorithm\x12+\n\'ONE_TIME_PASSWORD_ALGORITHM_UNSPECIFIED\x10\x00\x12$\n ONE_TIME_PASSWORD_ALGORITHM_SHA1\x10\x01\x12&\n\"ONE_TIME_PASSWORD_ALGORITHM_SHA256\x10\x02\x12&\n\"ONE_TIME_PASSWORD_ALGORITHM_SHA512\x10\x03*n\n\x0f\x43ustomFieldType\x12!\n\x1d\x43USTOM_FIELD_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x43USTOM_FIELD_TYPE_TEXT\x10\x01\x12\x1c\n\x18\x43USTOM_FIELD_TYPE_HIDDEN\x10\x02\x42\x14\xaa\x02\x11Kpm.Client.Schemab\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kpm.item.v1.item_pb2', globals())
@@ -21,6 +21,38 @@ if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
   DESCRIPTOR._serialized_options = b'\252\002\021Kpm.Client.Schema'
-  _ITEM._serialized_start=39
-  _ITEM._serialized_end=65
+  _ONETIMEPASSWORDALGORITHM._serialized_start=2892
+  _ONETIMEPASSWORDALGORITHM._serialized_end=3081
+  _CUSTOMFIELDTYPE._serialized_start=3083
+  _CUSTOMFIELDTYPE._serialized_end=3193
+  _ITEM._serialized_start=40
+  _ITEM._serialized_end=879
+  _WEBSITELOGIN._serialized_start=881
+  _WEBSITELOGIN._serialized_end=1006
+  _WEBADDRESS._serialized_start=1008
+  _WEBADDRESS._serialized_end=1054
+  _APPLICATIONLOGIN._serialized_start=1056
+  _APPLICATIONLOGIN._serialized_end=1164
+  _BANKCARD._serialized_start=1167
+  _BANKCARD._serialized_end=1368
+  _DOCUMENT._serialized_start=1371
+  _DOCUMENT._serialized_end=1573
+  _ATTACHMENT._serialized_start=1576
+  _ATTACHMENT._serialized_end=1739
+  _ADDRESS._serialized_start=1742
+  _ADDRESS._serialized_end=1980
+  _NOTE._serialized_start=1982
+  _NOTE._serialized_end=1988
+  _ONETIMEPASSWORD._serialized_start=1991
+  _ONETIMEPASSWORD._serialized_end=2223
+  _PASSKEY._serialized_start=2226
+  _PASSKEY._serialized_end=2513
+  _FOLDER._serialized_start=2515
+  _FOLDER._serialized_end=2523
+  _CUSTOMFIELD._serialized_start=2525
+  _CUSTOMFIELD._serialized_end=2646
+  _HISTORYENTRY._serialized_start=2648
+  _HISTORYENTRY._serialized_end=2758
+  _KEPTVALUE._serialized_start=2761
+  _KEPTVALUE._serialized_end=2889
 # @@protoc_insertion_point(module_scope)

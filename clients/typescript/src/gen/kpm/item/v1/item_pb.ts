@@ -2,20 +2,26 @@
 // @generated from file kpm/item/v1/item.proto (package kpm.item.v1, syntax proto3)
 /* eslint-disable */
 
-// The plaintext of items: for clients only, never for the server.
+// The plaintext of items: for clients only, never for the server. docs/crypto.md
+// says how it is padded and encrypted.
+//
+// Made for merging field by field: elements of lists carry an id, every other
+// field is one value. Fields that a client does not know survive its rewrites.
+// A change that an old client would damage raises the schema number in the
+// operation's header, which old clients then leave alone.
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kpm/item/v1/item.proto.
  */
 export const file_kpm_item_v1_item: GenFile = /*@__PURE__*/
-  fileDesc("ChZrcG0vaXRlbS92MS9pdGVtLnByb3RvEgtrcG0uaXRlbS52MSIUCgRJdGVtEgwKBG5hbWUYASABKAlCFKoCEUtwbS5DbGllbnQuU2NoZW1hYgZwcm90bzM");
+  fileDesc("ChZrcG0vaXRlbS92MS9pdGVtLnByb3RvEgtrcG0uaXRlbS52MSKQBQoESXRlbRIMCgRuYW1lGAEgASgJEhEKCWZvbGRlcl9pZBgCIAEoCRIRCglmYXZvdXJpdGUYAyABKAgSDQoFbm90ZXMYBCABKAkSFQoNY3JlYXRlZF9hdF9tcxgFIAEoAxIyCg13ZWJzaXRlX2xvZ2luGAogASgLMhkua3BtLml0ZW0udjEuV2Vic2l0ZUxvZ2luSAASOgoRYXBwbGljYXRpb25fbG9naW4YCyABKAsyHS5rcG0uaXRlbS52MS5BcHBsaWNhdGlvbkxvZ2luSAASKgoJYmFua19jYXJkGAwgASgLMhUua3BtLml0ZW0udjEuQmFua0NhcmRIABIpCghkb2N1bWVudBgNIAEoCzIVLmtwbS5pdGVtLnYxLkRvY3VtZW50SAASJwoHYWRkcmVzcxgOIAEoCzIULmtwbS5pdGVtLnYxLkFkZHJlc3NIABIhCgRub3RlGA8gASgLMhEua3BtLml0ZW0udjEuTm90ZUgAEjkKEW9uZV90aW1lX3Bhc3N3b3JkGBAgASgLMhwua3BtLml0ZW0udjEuT25lVGltZVBhc3N3b3JkSAASJwoHcGFzc2tleRgRIAEoCzIULmtwbS5pdGVtLnYxLlBhc3NrZXlIABIlCgZmb2xkZXIYEiABKAsyEy5rcG0uaXRlbS52MS5Gb2xkZXJIABIvCg1jdXN0b21fZmllbGRzGB4gAygLMhgua3BtLml0ZW0udjEuQ3VzdG9tRmllbGQSKgoHaGlzdG9yeRgfIAMoCzIZLmtwbS5pdGVtLnYxLkhpc3RvcnlFbnRyeRIrCgtrZXB0X3ZhbHVlcxggIAMoCzIWLmtwbS5pdGVtLnYxLktlcHRWYWx1ZUIGCgRraW5kIl4KDFdlYnNpdGVMb2dpbhIqCglhZGRyZXNzZXMYASADKAsyFy5rcG0uaXRlbS52MS5XZWJBZGRyZXNzEhAKCHVzZXJuYW1lGAIgASgJEhAKCHBhc3N3b3JkGAMgASgJIiUKCldlYkFkZHJlc3MSCgoCaWQYASABKAkSCwoDdXJsGAIgASgJIksKEEFwcGxpY2F0aW9uTG9naW4SEwoLYXBwbGljYXRpb24YASABKAkSEAoIdXNlcm5hbWUYAiABKAkSEAoIcGFzc3dvcmQYAyABKAkihwEKCEJhbmtDYXJkEg4KBmhvbGRlchgBIAEoCRIOCgZudW1iZXIYAiABKAkSFAoMZXhwaXJ5X21vbnRoGAMgASgNEhMKC2V4cGlyeV95ZWFyGAQgASgNEhUKDXNlY3VyaXR5X2NvZGUYBSABKAkSCwoDcGluGAYgASgJEgwKBGJhbmsYByABKAkikAEKCERvY3VtZW50EhUKDWRvY3VtZW50X3R5cGUYASABKAkSDgoGbnVtYmVyGAIgASgJEg4KBmlzc3VlchgDIAEoCRIRCglpc3N1ZWRfb24YBCABKAkSEgoKZXhwaXJlc19vbhgFIAEoCRImCgVmaWxlcxgGIAMoCzIXLmtwbS5pdGVtLnYxLkF0dGFjaG1lbnQicQoKQXR0YWNobWVudBIKCgJpZBgBIAEoCRIRCglmaWxlX25hbWUYAiABKAkSEgoKbWVkaWFfdHlwZRgDIAEoCRIOCgZsZW5ndGgYBCABKAQSEwoLY2h1bmtfY291bnQYBSABKA0SCwoDa2V5GAYgASgMIqABCgdBZGRyZXNzEg4KBnBlcnNvbhgBIAEoCRIUCgxvcmdhbmlzYXRpb24YAiABKAkSDgoGc3RyZWV0GAMgASgJEhMKC3Bvc3RhbF9jb2RlGAQgASgJEgwKBGNpdHkYBSABKAkSDQoFc3RhdGUYBiABKAkSDwoHY291bnRyeRgHIAEoCRINCgVwaG9uZRgIIAEoCRINCgVlbWFpbBgJIAEoCSIGCgROb3RlIqkBCg9PbmVUaW1lUGFzc3dvcmQSDgoGc2VjcmV0GAEgASgMEg4KBmlzc3VlchgCIAEoCRIUCgxhY2NvdW50X25hbWUYAyABKAkSDgoGZGlnaXRzGAQgASgNEhYKDnBlcmlvZF9zZWNvbmRzGAUgASgNEjgKCWFsZ29yaXRobRgGIAEoDjIlLmtwbS5pdGVtLnYxLk9uZVRpbWVQYXNzd29yZEFsZ29yaXRobSK4AQoHUGFzc2tleRIYChByZWx5aW5nX3BhcnR5X2lkGAEgASgJEhUKDWNyZWRlbnRpYWxfaWQYAiABKAwSEwoLdXNlcl9oYW5kbGUYAyABKAwSEAoIdXNlcm5hbWUYBCABKAkSFAoMZGlzcGxheV9uYW1lGAUgASgJEhMKC3ByaXZhdGVfa2V5GAYgASgMEhYKDmNvc2VfYWxnb3JpdGhtGAcgASgREhIKCnNpZ25fY291bnQYCCABKA0iCAoGRm9sZGVyImIKC0N1c3RvbUZpZWxkEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSDQoFdmFsdWUYAyABKAkSKgoEdHlwZRgEIAEoDjIcLmtwbS5pdGVtLnYxLkN1c3RvbUZpZWxkVHlwZSJPCgxIaXN0b3J5RW50cnkSCgoCaWQYASABKAkSDAoEcGF0aBgCIAEoCRINCgV2YWx1ZRgDIAEoDBIWCg5yZXBsYWNlZF9hdF9tcxgEIAEoAyJbCglLZXB0VmFsdWUSCgoCaWQYASABKAkSDAoEcGF0aBgCIAEoCRINCgV2YWx1ZRgDIAEoDBIRCglkZXZpY2VfaWQYBCABKAkSEgoKa2VwdF9hdF9tcxgFIAEoAyq9AQoYT25lVGltZVBhc3N3b3JkQWxnb3JpdGhtEisKJ09ORV9USU1FX1BBU1NXT1JEX0FMR09SSVRITV9VTlNQRUNJRklFRBAAEiQKIE9ORV9USU1FX1BBU1NXT1JEX0FMR09SSVRITV9TSEExEAESJgoiT05FX1RJTUVfUEFTU1dPUkRfQUxHT1JJVEhNX1NIQTI1NhACEiYKIk9ORV9USU1FX1BBU1NXT1JEX0FMR09SSVRITV9TSEE1MTIQAypuCg9DdXN0b21GaWVsZFR5cGUSIQodQ1VTVE9NX0ZJRUxEX1RZUEVfVU5TUEVDSUZJRUQQABIaChZDVVNUT01fRklFTERfVFlQRV9URVhUEAESHAoYQ1VTVE9NX0ZJRUxEX1RZUEVfSElEREVOEAJCFKoCEUtwbS5DbGllbnQuU2NoZW1hYgZwcm90bzM");
 
 /**
- * One item of a vault, in plain text.
+ * One item of a vault. Its id is the subject of the operation that carries it.
  *
  * @generated from message kpm.item.v1.Item
  */
@@ -26,6 +32,134 @@ export type Item = Message<"kpm.item.v1.Item"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * The item's place: the id of an item of kind folder; empty for the top.
+   *
+   * @generated from field: string folder_id = 2;
+   */
+  folderId: string;
+
+  /**
+   * Listed first.
+   *
+   * @generated from field: bool favourite = 3;
+   */
+  favourite: boolean;
+
+  /**
+   * Free text that any kind may have.
+   *
+   * @generated from field: string notes = 4;
+   */
+  notes: string;
+
+  /**
+   * Milliseconds since 1970 at which the item was made, by its device's clock.
+   *
+   * @generated from field: int64 created_at_ms = 5;
+   */
+  createdAtMs: bigint;
+
+  /**
+   * What the item is. Does not change over an item's life.
+   *
+   * @generated from oneof kpm.item.v1.Item.kind
+   */
+  kind: {
+    /**
+     * Sign-in to a website.
+     *
+     * @generated from field: kpm.item.v1.WebsiteLogin website_login = 10;
+     */
+    value: WebsiteLogin;
+    case: "websiteLogin";
+  } | {
+    /**
+     * Sign-in to a program.
+     *
+     * @generated from field: kpm.item.v1.ApplicationLogin application_login = 11;
+     */
+    value: ApplicationLogin;
+    case: "applicationLogin";
+  } | {
+    /**
+     * A payment card.
+     *
+     * @generated from field: kpm.item.v1.BankCard bank_card = 12;
+     */
+    value: BankCard;
+    case: "bankCard";
+  } | {
+    /**
+     * A document with its files.
+     *
+     * @generated from field: kpm.item.v1.Document document = 13;
+     */
+    value: Document;
+    case: "document";
+  } | {
+    /**
+     * A postal address and whose it is.
+     *
+     * @generated from field: kpm.item.v1.Address address = 14;
+     */
+    value: Address;
+    case: "address";
+  } | {
+    /**
+     * Text; stands in notes.
+     *
+     * @generated from field: kpm.item.v1.Note note = 15;
+     */
+    value: Note;
+    case: "note";
+  } | {
+    /**
+     * A secret for one-time passwords.
+     *
+     * @generated from field: kpm.item.v1.OneTimePassword one_time_password = 16;
+     */
+    value: OneTimePassword;
+    case: "oneTimePassword";
+  } | {
+    /**
+     * A WebAuthn credential.
+     *
+     * @generated from field: kpm.item.v1.Passkey passkey = 17;
+     */
+    value: Passkey;
+    case: "passkey";
+  } | {
+    /**
+     * A folder for other items.
+     *
+     * @generated from field: kpm.item.v1.Folder folder = 18;
+     */
+    value: Folder;
+    case: "folder";
+  } | { case: undefined; value?: undefined };
+
+  /**
+   * Fields of the person's own.
+   *
+   * @generated from field: repeated kpm.item.v1.CustomField custom_fields = 30;
+   */
+  customFields: CustomField[];
+
+  /**
+   * Secret values that were replaced, newest first; at most 20.
+   *
+   * @generated from field: repeated kpm.item.v1.HistoryEntry history = 31;
+   */
+  history: HistoryEntry[];
+
+  /**
+   * Values that lost a conflict, kept until the person discards them.
+   *
+   * @generated from field: repeated kpm.item.v1.KeptValue kept_values = 32;
+   */
+  keptValues: KeptValue[];
 };
 
 /**
@@ -34,4 +168,721 @@ export type Item = Message<"kpm.item.v1.Item"> & {
  */
 export const ItemSchema: GenMessage<Item> = /*@__PURE__*/
   messageDesc(file_kpm_item_v1_item, 0);
+
+/**
+ * Sign-in to a website.
+ *
+ * @generated from message kpm.item.v1.WebsiteLogin
+ */
+export type WebsiteLogin = Message<"kpm.item.v1.WebsiteLogin"> & {
+  /**
+   * Where it is used.
+   *
+   * @generated from field: repeated kpm.item.v1.WebAddress addresses = 1;
+   */
+  addresses: WebAddress[];
+
+  /**
+   * The user name.
+   *
+   * @generated from field: string username = 2;
+   */
+  username: string;
+
+  /**
+   * The password; secret.
+   *
+   * @generated from field: string password = 3;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message kpm.item.v1.WebsiteLogin.
+ * Use `create(WebsiteLoginSchema)` to create a new message.
+ */
+export const WebsiteLoginSchema: GenMessage<WebsiteLogin> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 1);
+
+/**
+ * An address of a website.
+ *
+ * @generated from message kpm.item.v1.WebAddress
+ */
+export type WebAddress = Message<"kpm.item.v1.WebAddress"> & {
+  /**
+   * Names the element for merging; a UUID.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The URL as the person gave it.
+   *
+   * @generated from field: string url = 2;
+   */
+  url: string;
+};
+
+/**
+ * Describes the message kpm.item.v1.WebAddress.
+ * Use `create(WebAddressSchema)` to create a new message.
+ */
+export const WebAddressSchema: GenMessage<WebAddress> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 2);
+
+/**
+ * Sign-in to a program.
+ *
+ * @generated from message kpm.item.v1.ApplicationLogin
+ */
+export type ApplicationLogin = Message<"kpm.item.v1.ApplicationLogin"> & {
+  /**
+   * The program.
+   *
+   * @generated from field: string application = 1;
+   */
+  application: string;
+
+  /**
+   * The user name.
+   *
+   * @generated from field: string username = 2;
+   */
+  username: string;
+
+  /**
+   * The password; secret.
+   *
+   * @generated from field: string password = 3;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message kpm.item.v1.ApplicationLogin.
+ * Use `create(ApplicationLoginSchema)` to create a new message.
+ */
+export const ApplicationLoginSchema: GenMessage<ApplicationLogin> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 3);
+
+/**
+ * A payment card.
+ *
+ * @generated from message kpm.item.v1.BankCard
+ */
+export type BankCard = Message<"kpm.item.v1.BankCard"> & {
+  /**
+   * The name on the card.
+   *
+   * @generated from field: string holder = 1;
+   */
+  holder: string;
+
+  /**
+   * The number, digits only; secret.
+   *
+   * @generated from field: string number = 2;
+   */
+  number: string;
+
+  /**
+   * Month of expiry, 1 to 12; 0 if unknown.
+   *
+   * @generated from field: uint32 expiry_month = 3;
+   */
+  expiryMonth: number;
+
+  /**
+   * Year of expiry, four digits; 0 if unknown.
+   *
+   * @generated from field: uint32 expiry_year = 4;
+   */
+  expiryYear: number;
+
+  /**
+   * The security code; secret.
+   *
+   * @generated from field: string security_code = 5;
+   */
+  securityCode: string;
+
+  /**
+   * The PIN; secret.
+   *
+   * @generated from field: string pin = 6;
+   */
+  pin: string;
+
+  /**
+   * The bank.
+   *
+   * @generated from field: string bank = 7;
+   */
+  bank: string;
+};
+
+/**
+ * Describes the message kpm.item.v1.BankCard.
+ * Use `create(BankCardSchema)` to create a new message.
+ */
+export const BankCardSchema: GenMessage<BankCard> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 4);
+
+/**
+ * A document with its files.
+ *
+ * @generated from message kpm.item.v1.Document
+ */
+export type Document = Message<"kpm.item.v1.Document"> & {
+  /**
+   * What it is, such as "passport".
+   *
+   * @generated from field: string document_type = 1;
+   */
+  documentType: string;
+
+  /**
+   * Its number; secret.
+   *
+   * @generated from field: string number = 2;
+   */
+  number: string;
+
+  /**
+   * Who issued it.
+   *
+   * @generated from field: string issuer = 3;
+   */
+  issuer: string;
+
+  /**
+   * Date of issue as YYYY-MM-DD, or empty.
+   *
+   * @generated from field: string issued_on = 4;
+   */
+  issuedOn: string;
+
+  /**
+   * Date of expiry as YYYY-MM-DD, or empty.
+   *
+   * @generated from field: string expires_on = 5;
+   */
+  expiresOn: string;
+
+  /**
+   * Its files.
+   *
+   * @generated from field: repeated kpm.item.v1.Attachment files = 6;
+   */
+  files: Attachment[];
+};
+
+/**
+ * Describes the message kpm.item.v1.Document.
+ * Use `create(DocumentSchema)` to create a new message.
+ */
+export const DocumentSchema: GenMessage<Document> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 5);
+
+/**
+ * A file of a document: what is needed to fetch and decrypt it.
+ *
+ * @generated from message kpm.item.v1.Attachment
+ */
+export type Attachment = Message<"kpm.item.v1.Attachment"> & {
+  /**
+   * The attachment's id, which stands in the signed header too; names the element for merging.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The file's name.
+   *
+   * @generated from field: string file_name = 2;
+   */
+  fileName: string;
+
+  /**
+   * The media type, such as "application/pdf".
+   *
+   * @generated from field: string media_type = 3;
+   */
+  mediaType: string;
+
+  /**
+   * Length of the file in bytes.
+   *
+   * @generated from field: uint64 length = 4;
+   */
+  length: bigint;
+
+  /**
+   * Number of chunks of 512 KiB, the last one shorter.
+   *
+   * @generated from field: uint32 chunk_count = 5;
+   */
+  chunkCount: number;
+
+  /**
+   * The file's key, 32 bytes; secret.
+   *
+   * @generated from field: bytes key = 6;
+   */
+  key: Uint8Array;
+};
+
+/**
+ * Describes the message kpm.item.v1.Attachment.
+ * Use `create(AttachmentSchema)` to create a new message.
+ */
+export const AttachmentSchema: GenMessage<Attachment> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 6);
+
+/**
+ * A postal address and whose it is.
+ *
+ * @generated from message kpm.item.v1.Address
+ */
+export type Address = Message<"kpm.item.v1.Address"> & {
+  /**
+   * Full name of the person.
+   *
+   * @generated from field: string person = 1;
+   */
+  person: string;
+
+  /**
+   * Organisation.
+   *
+   * @generated from field: string organisation = 2;
+   */
+  organisation: string;
+
+  /**
+   * Street and house number; may have several lines.
+   *
+   * @generated from field: string street = 3;
+   */
+  street: string;
+
+  /**
+   * Postal code.
+   *
+   * @generated from field: string postal_code = 4;
+   */
+  postalCode: string;
+
+  /**
+   * Town.
+   *
+   * @generated from field: string city = 5;
+   */
+  city: string;
+
+  /**
+   * State or province.
+   *
+   * @generated from field: string state = 6;
+   */
+  state: string;
+
+  /**
+   * ISO 3166-1 alpha-2 code of the country, or empty.
+   *
+   * @generated from field: string country = 7;
+   */
+  country: string;
+
+  /**
+   * Telephone number.
+   *
+   * @generated from field: string phone = 8;
+   */
+  phone: string;
+
+  /**
+   * E-mail address.
+   *
+   * @generated from field: string email = 9;
+   */
+  email: string;
+};
+
+/**
+ * Describes the message kpm.item.v1.Address.
+ * Use `create(AddressSchema)` to create a new message.
+ */
+export const AddressSchema: GenMessage<Address> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 7);
+
+/**
+ * Text; stands in Item.notes.
+ *
+ * @generated from message kpm.item.v1.Note
+ */
+export type Note = Message<"kpm.item.v1.Note"> & {
+};
+
+/**
+ * Describes the message kpm.item.v1.Note.
+ * Use `create(NoteSchema)` to create a new message.
+ */
+export const NoteSchema: GenMessage<Note> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 8);
+
+/**
+ * A secret for time-based one-time passwords (RFC 6238).
+ *
+ * @generated from message kpm.item.v1.OneTimePassword
+ */
+export type OneTimePassword = Message<"kpm.item.v1.OneTimePassword"> & {
+  /**
+   * The secret as bytes, not base32; secret.
+   *
+   * @generated from field: bytes secret = 1;
+   */
+  secret: Uint8Array;
+
+  /**
+   * Who asks for the password.
+   *
+   * @generated from field: string issuer = 2;
+   */
+  issuer: string;
+
+  /**
+   * The account at the issuer.
+   *
+   * @generated from field: string account_name = 3;
+   */
+  accountName: string;
+
+  /**
+   * Digits of a password; 0 means 6.
+   *
+   * @generated from field: uint32 digits = 4;
+   */
+  digits: number;
+
+  /**
+   * Seconds that a password lives; 0 means 30.
+   *
+   * @generated from field: uint32 period_seconds = 5;
+   */
+  periodSeconds: number;
+
+  /**
+   * The hash function.
+   *
+   * @generated from field: kpm.item.v1.OneTimePasswordAlgorithm algorithm = 6;
+   */
+  algorithm: OneTimePasswordAlgorithm;
+};
+
+/**
+ * Describes the message kpm.item.v1.OneTimePassword.
+ * Use `create(OneTimePasswordSchema)` to create a new message.
+ */
+export const OneTimePasswordSchema: GenMessage<OneTimePassword> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 9);
+
+/**
+ * A discoverable WebAuthn credential.
+ *
+ * @generated from message kpm.item.v1.Passkey
+ */
+export type Passkey = Message<"kpm.item.v1.Passkey"> & {
+  /**
+   * The relying party's id, such as "example.com".
+   *
+   * @generated from field: string relying_party_id = 1;
+   */
+  relyingPartyId: string;
+
+  /**
+   * The credential's id.
+   *
+   * @generated from field: bytes credential_id = 2;
+   */
+  credentialId: Uint8Array;
+
+  /**
+   * The user's handle at the relying party.
+   *
+   * @generated from field: bytes user_handle = 3;
+   */
+  userHandle: Uint8Array;
+
+  /**
+   * The user's name at the relying party.
+   *
+   * @generated from field: string username = 4;
+   */
+  username: string;
+
+  /**
+   * The user's display name.
+   *
+   * @generated from field: string display_name = 5;
+   */
+  displayName: string;
+
+  /**
+   * The private key as PKCS #8; secret.
+   *
+   * @generated from field: bytes private_key = 6;
+   */
+  privateKey: Uint8Array;
+
+  /**
+   * The COSE algorithm number, such as -7 for ES256.
+   *
+   * @generated from field: sint32 cose_algorithm = 7;
+   */
+  coseAlgorithm: number;
+
+  /**
+   * The signature counter; 0 for credentials that are synced, as WebAuthn advises.
+   *
+   * @generated from field: uint32 sign_count = 8;
+   */
+  signCount: number;
+};
+
+/**
+ * Describes the message kpm.item.v1.Passkey.
+ * Use `create(PasskeySchema)` to create a new message.
+ */
+export const PasskeySchema: GenMessage<Passkey> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 10);
+
+/**
+ * A folder; Item.name is its name and Item.folder_id its parent.
+ *
+ * @generated from message kpm.item.v1.Folder
+ */
+export type Folder = Message<"kpm.item.v1.Folder"> & {
+};
+
+/**
+ * Describes the message kpm.item.v1.Folder.
+ * Use `create(FolderSchema)` to create a new message.
+ */
+export const FolderSchema: GenMessage<Folder> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 11);
+
+/**
+ * A field of the person's own.
+ *
+ * @generated from message kpm.item.v1.CustomField
+ */
+export type CustomField = Message<"kpm.item.v1.CustomField"> & {
+  /**
+   * Names the element for merging; a UUID.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The label.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The value.
+   *
+   * @generated from field: string value = 3;
+   */
+  value: string;
+
+  /**
+   * How it is shown.
+   *
+   * @generated from field: kpm.item.v1.CustomFieldType type = 4;
+   */
+  type: CustomFieldType;
+};
+
+/**
+ * Describes the message kpm.item.v1.CustomField.
+ * Use `create(CustomFieldSchema)` to create a new message.
+ */
+export const CustomFieldSchema: GenMessage<CustomField> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 12);
+
+/**
+ * A secret value that an edit replaced.
+ *
+ * @generated from message kpm.item.v1.HistoryEntry
+ */
+export type HistoryEntry = Message<"kpm.item.v1.HistoryEntry"> & {
+  /**
+   * Names the element for merging; a UUID.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Which field, as in KeptValue.path.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * The old value, as in KeptValue.value.
+   *
+   * @generated from field: bytes value = 3;
+   */
+  value: Uint8Array;
+
+  /**
+   * Milliseconds since 1970 at which it was replaced, by its device's clock.
+   *
+   * @generated from field: int64 replaced_at_ms = 4;
+   */
+  replacedAtMs: bigint;
+};
+
+/**
+ * Describes the message kpm.item.v1.HistoryEntry.
+ * Use `create(HistoryEntrySchema)` to create a new message.
+ */
+export const HistoryEntrySchema: GenMessage<HistoryEntry> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 13);
+
+/**
+ * A value that lost a conflict: two devices changed one field, the value committed
+ * later is current, this is the other one.
+ *
+ * @generated from message kpm.item.v1.KeptValue
+ */
+export type KeptValue = Message<"kpm.item.v1.KeptValue"> & {
+  /**
+   * Names the element for merging: the first 16 bytes of SHA-256(path || 0x00 || value), in hex,
+   * so that the same value of the same field is kept once.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Which field: numbers of the fields from Item downwards, joined by "."; an element of a
+   * list adds "#" and its id. "10.3" is the password of a website login, "30#<id>.3" the value of a custom field.
+   *
+   * @generated from field: string path = 2;
+   */
+  path: string;
+
+  /**
+   * The value: the message that holds the field (Item for "1", WebsiteLogin for "10.3"), serialised with that field alone.
+   *
+   * @generated from field: bytes value = 3;
+   */
+  value: Uint8Array;
+
+  /**
+   * The device whose value it is; a UUID.
+   *
+   * @generated from field: string device_id = 4;
+   */
+  deviceId: string;
+
+  /**
+   * Milliseconds since 1970 at which the conflict was merged, by the merging device's clock.
+   *
+   * @generated from field: int64 kept_at_ms = 5;
+   */
+  keptAtMs: bigint;
+};
+
+/**
+ * Describes the message kpm.item.v1.KeptValue.
+ * Use `create(KeptValueSchema)` to create a new message.
+ */
+export const KeptValueSchema: GenMessage<KeptValue> = /*@__PURE__*/
+  messageDesc(file_kpm_item_v1_item, 14);
+
+/**
+ * The hash function of one-time passwords.
+ *
+ * @generated from enum kpm.item.v1.OneTimePasswordAlgorithm
+ */
+export enum OneTimePasswordAlgorithm {
+  /**
+   * Same as SHA-1, the default of RFC 6238.
+   *
+   * @generated from enum value: ONE_TIME_PASSWORD_ALGORITHM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * SHA-1.
+   *
+   * @generated from enum value: ONE_TIME_PASSWORD_ALGORITHM_SHA1 = 1;
+   */
+  SHA1 = 1,
+
+  /**
+   * SHA-256.
+   *
+   * @generated from enum value: ONE_TIME_PASSWORD_ALGORITHM_SHA256 = 2;
+   */
+  SHA256 = 2,
+
+  /**
+   * SHA-512.
+   *
+   * @generated from enum value: ONE_TIME_PASSWORD_ALGORITHM_SHA512 = 3;
+   */
+  SHA512 = 3,
+}
+
+/**
+ * Describes the enum kpm.item.v1.OneTimePasswordAlgorithm.
+ */
+export const OneTimePasswordAlgorithmSchema: GenEnum<OneTimePasswordAlgorithm> = /*@__PURE__*/
+  enumDesc(file_kpm_item_v1_item, 0);
+
+/**
+ * How a custom field is shown.
+ *
+ * @generated from enum kpm.item.v1.CustomFieldType
+ */
+export enum CustomFieldType {
+  /**
+   * Same as TEXT.
+   *
+   * @generated from enum value: CUSTOM_FIELD_TYPE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Shown as it is.
+   *
+   * @generated from enum value: CUSTOM_FIELD_TYPE_TEXT = 1;
+   */
+  TEXT = 1,
+
+  /**
+   * Secret: hidden until asked for.
+   *
+   * @generated from enum value: CUSTOM_FIELD_TYPE_HIDDEN = 2;
+   */
+  HIDDEN = 2,
+}
+
+/**
+ * Describes the enum kpm.item.v1.CustomFieldType.
+ */
+export const CustomFieldTypeSchema: GenEnum<CustomFieldType> = /*@__PURE__*/
+  enumDesc(file_kpm_item_v1_item, 1);
 
