@@ -1,0 +1,116 @@
+using Grpc.Core;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Grpc.AspNetCore.Server.Binding;
+
+/// <summary>
+/// Wraps the interceptors of a service around its methods. The chain is built once per method; each link takes its
+/// interceptor from the services of the call it runs in.
+/// </summary>
+internal sealed class InterceptorPipeline
+{
+    private readonly (IGrpcInterceptorActivator Activator, InterceptorRegistration Registration)[] _innermostFirst;
+
+    public InterceptorPipeline(IReadOnlyList<InterceptorRegistration> registrations, IServiceProvider services) =>
+        _innermostFirst = [.. registrations.Reverse().Select(registration => (
+            (IGrpcInterceptorActivator)services.GetRequiredService(typeof(IGrpcInterceptorActivator<>).MakeGenericType(registration.Type)),
+            registration))];
+
+    public UnaryServerMethod<TRequest, TResponse> Wrap<TRequest, TResponse>(UnaryServerMethod<TRequest, TResponse> method)
+        where TRequest : class
+        where TResponse : class
+    {
+        foreach (var (activator, registration) in _innermostFirst)
+        {
+            var next = method;
+            method = async (request, context) =>
+            {
+                var handle = activator.Create(Services(context), registration);
+                try
+                {
+                    return await handle.Instance.UnaryServerHandler(request, context, next);
+                }
+                finally
+                {
+                    await activator.ReleaseAsync(handle);
+                }
+            };
+        }
+
+        return method;
+    }
+
+    public ClientStreamingServerMethod<TRequest, TResponse> Wrap<TRequest, TResponse>(ClientStreamingServerMethod<TRequest, TResponse> method)
+        where TRequest : class
+        where TResponse : class
+    {
+        foreach (var (activator, registration) in _innermostFirst)
+        {
+            var next = method;
+            method = async (requests, context) =>
+            {
+                var handle = activator.Create(Services(context), registration);
+                try
+                {
+                    return await handle.Instance.ClientStreamingServerHandler(requests, context, next);
+                }
+                finally
+                {
+                    await activator.ReleaseAsync(handle);
+                }
+            };
+        }
+
+        return method;
+    }
+
+    public ServerStreamingServerMethod<TRequest, TResponse> Wrap<TRequest, TResponse>(ServerStreamingServerMethod<TRequest, TResponse> method)
+        where TRequest : class
+        where TResponse : class
+    {
+        foreach (var (activator, registration) in _innermostFirst)
+        {
+            var next = method;
+            method = async (request, responses, context) =>
+            {
+                var handle = activator.Create(Services(context), registration);
+                try
+                {
+                    await handle.Instance.ServerStreamingServerHandler(request, responses, context, next);
+                }
+                finally
+                {
+                    await activator.ReleaseAsync(handle);
+                }
+            };
+        }
+
+        return method;
+    }
+
+    public DuplexStreamingServerMethod<TRequest, TResponse> Wrap<TRequest, TResponse>(DuplexStreamingServerMethod<TRequest, TResponse> method)
+        where TRequest : class
+        where TResponse : class
+    {
+        foreach (var (activator, registration) in _innermostFirst)
+        {
+            var next = method;
+            method = async (requests, responses, context) =>
+            {
+                var handle = activator.Create(Services(context), registration);
+                try
+                {
+                    await handle.Instance.DuplexStreamingServerHandler(requests, responses, context, next);
+                }
+                finally
+                {
+                    await activator.ReleaseAsync(handle);
+                }
+            };
+        }
+
+        return method;
+    }
+
+    private static IServiceProvider Services(ServerCallContext context) => context.GetHttpContext().RequestServices;
+}
