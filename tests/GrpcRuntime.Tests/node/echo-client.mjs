@@ -132,7 +132,7 @@ const checks = {
 
   async error_after_messages() {
     // grpc-js gives up messages that it has not handed out yet when an error comes: hence the delay.
-    const { replies, status } = await drain(echo.Expand({ count: 3, delay_milliseconds: 300, status_code: 5, status_detail: 'gone' }, soon()));
+    const { replies, status } = await drain(echo.Expand({ text: 'x', count: 3, delay_milliseconds: 300, status_code: 5, status_detail: 'gone' }, soon()));
     assert.equal(replies.length, 3);
     assert.deepEqual([status.code, status.details], [grpc.status.NOT_FOUND, 'gone']);
   },
