@@ -45,7 +45,8 @@ internal static class MessageCompression
         }
 
         var longest = limit ?? int.MaxValue;
-        using var input = new SequenceStream(message);
+        // Only .NET's own formats are known to stop where their data does.
+        using var input = new SequenceStream(message, guarded: provider is GzipCompressionProvider or DeflateCompressionProvider);
         try
         {
             using var decompressor = provider.CreateDecompressionStream(input);
@@ -62,7 +63,7 @@ internal static class MessageCompression
                 var read = decompressor.Read(span);
                 if (read == 0)
                 {
-                    return input.IsAtEnd ? DecompressionResult.Done : DecompressionResult.Malformed;
+                    return input.IsOverrun ? DecompressionResult.Malformed : DecompressionResult.Done;
                 }
 
                 if (read == left)

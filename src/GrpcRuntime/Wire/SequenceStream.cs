@@ -2,10 +2,17 @@ using System.Buffers;
 
 namespace Grpc.Wire;
 
-/// <summary>Reads a sequence as a stream, for decompressors.</summary>
-internal sealed class SequenceStream(ReadOnlySequence<byte> source) : Stream
+/// <summary>
+/// Reads a sequence as a stream, for decompressors. A guarded one gives a few zero bytes more than there are: a
+/// decompressor whose data is complete stops before them, one whose data was cut off uses them up and asks for more.
+/// .NET's own decompressors take the end of their stream for the end of the data otherwise.
+/// </summary>
+internal sealed class SequenceStream(ReadOnlySequence<byte> source, bool guarded) : Stream
 {
+    private const int GuardLength = 16;
+
     private ReadOnlySequence<byte> _rest = source;
+    private int _guard = guarded ? GuardLength : 0;
 
     public override bool CanRead => true;
 
@@ -21,11 +28,16 @@ internal sealed class SequenceStream(ReadOnlySequence<byte> source) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Whether everything was read.</summary>
-    public bool IsAtEnd => _rest.IsEmpty;
+    /// <summary>Whether the reader of a guarded stream wanted more than there is.</summary>
+    public bool IsOverrun { get; private set; }
 
     public override int Read(Span<byte> buffer)
     {
+        if (_rest.IsEmpty && !buffer.IsEmpty)
+        {
+            return ReadGuard(buffer);
+        }
+
         var count = (int)Math.Min(buffer.Length, _rest.Length);
         _rest.Slice(0, count).CopyTo(buffer);
         _rest = _rest.Slice(count);
@@ -36,6 +48,20 @@ internal sealed class SequenceStream(ReadOnlySequence<byte> source) : Stream
 
     public override void Flush()
     {
+    }
+
+    private int ReadGuard(Span<byte> buffer)
+    {
+        if (_guard == 0)
+        {
+            IsOverrun = guarded;
+            return 0;
+        }
+
+        var count = Math.Min(_guard, buffer.Length);
+        buffer[..count].Clear();
+        _guard -= count;
+        return count;
     }
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
