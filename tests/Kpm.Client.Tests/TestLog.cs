@@ -1,0 +1,197 @@
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Kpm.Client.Kpm1;
+using Kpm.Client.Schema;
+using Kpm.Client.Tests.Vectors;
+using Kpm.V1;
+
+namespace Kpm.Client.Tests;
+
+/// <summary>A device that signs, with keys that depend on its name alone.</summary>
+internal sealed class TestDevice(string name) : IDisposable
+{
+    public string Name { get; } = name;
+
+    public Guid Id { get; } = VectorInputs.Id(name);
+
+    public ECDsa Signing { get; } = VectorInputs.SigningKey(name);
+
+    public ECDiffieHellman Agreement { get; } = VectorInputs.AgreementKey(name);
+
+    public ulong LastOpSeq { get; set; }
+
+    public void Dispose()
+    {
+        Signing.Dispose();
+        Agreement.Dispose();
+    }
+}
+
+/// <summary>An honest log, entry by entry, and the means to make entries that are not.</summary>
+internal sealed class TestLog : IDisposable
+{
+    private readonly StickySigner _signer;
+    private readonly List<byte[]> _hashes = [LogChain.Start()];
+    private int _operations;
+
+    public TestLog(StickySigner? signer = null, string label = "log")
+    {
+        _signer = signer ?? new StickySigner(null);
+        Label = label;
+        Keys = VaultKeys.Create(VectorInputs.Bytes(label + " account key", 32), VectorInputs.Bytes(label + " vault key", 32));
+    }
+
+    public string Label { get; }
+
+    public Guid Account { get; } = VectorInputs.Id("account");
+
+    public VaultKeys Keys { get; }
+
+    public List<Change> Entries { get; } = [];
+
+    public ulong Head => (ulong)Entries.Count;
+
+    public byte[] ChainHash => _hashes[^1];
+
+    public byte[] ChainHashAt(ulong seq) => _hashes[(int)seq];
+
+    public void Dispose() => Keys.Dispose();
+
+    public DirectoryEntry Entry(TestDevice device, Enrolment enrolment) => new()
+    {
+        Enrolment = enrolment,
+        Account = Account,
+        Vault = Account,
+        Device = device.Id,
+        KeyEpoch = 1,
+        SigningKey = P256.PublicKey(device.Signing),
+        AgreementKey = P256.PublicKey(device.Agreement),
+    };
+
+    public DirectoryEntry Approved(TestDevice device, TestDevice by)
+    {
+        var entry = Entry(device, Enrolment.Approved) with { Approver = by.Id };
+        return entry with { Approval = _signer.Sign(by.Signing, entry.ToApprove()) };
+    }
+
+    public byte[] FirstKeyset()
+    {
+        var password = Keyset.WrapPassword(Account, Account, Keys, "correct horse battery staple", MainPassword.MinIterations, VectorInputs.Bytes(Label + " salt", 32), VectorInputs.Bytes(Label + " nonce", 12));
+        return Keyset.Of(Account, Account, 1, 1, password, null, [], [Keyset.WrapEpoch(Account, Account, Keys, 1, VectorInputs.Bytes(Label + " epoch nonce", 12))]).ToBytes(Keys.Account);
+    }
+
+    /// <summary>The header of the device's next operation, as an honest device would make it.</summary>
+    public OperationHeader Header(TestDevice device, OperationKind kind, Guid subject, ulong baseRev) => new()
+    {
+        Kind = kind,
+        Account = Account,
+        Vault = Account,
+        Generation = 1,
+        Device = device.Id,
+        OpSeq = device.LastOpSeq + 1,
+        OpId = VectorInputs.Id($"{Label} operation {++_operations}"),
+        Subject = subject,
+        BaseRev = baseRev,
+        KeyEpoch = 1,
+        Schema = kind == OperationKind.Put ? 1u : 0u,
+        EnvelopeHash = SHA256.HashData([]),
+        Commitment = new byte[32],
+        ObservedSeq = Head,
+        ObservedHash = ChainHash,
+    };
+
+    /// <summary>Seals an item into a header and its envelope.</summary>
+    public (OperationHeader Header, byte[] Envelope) Seal(OperationHeader header, Item item)
+    {
+        var made = ItemEnvelope.Seal(item.ToByteArray(), ItemEnvelope.Aad(header), Keys.Of(header.KeyEpoch).VaultKey, VectorInputs.Bytes($"salt {header.OpId}", 32), VectorInputs.Bytes($"nonce {header.OpId}", 12));
+        return (header with { EnvelopeHash = SHA256.HashData(made.Bytes), Commitment = made.Commitment }, made.Bytes);
+    }
+
+    public Change Enrol(TestDevice device, DirectoryEntry entry)
+    {
+        var envelope = entry.ToBytes(Keys);
+        return Append(device, Header(device, OperationKind.DeviceKey, device.Id, 0) with { EnvelopeHash = SHA256.HashData(envelope) }, envelope);
+    }
+
+    public Change PutKeyset(TestDevice device, byte[] keyset, ulong baseRev = 0) =>
+        Append(device, Header(device, OperationKind.Keyset, Account, baseRev) with { EnvelopeHash = SHA256.HashData(keyset) }, keyset);
+
+    public Change Put(TestDevice device, Guid item, ulong baseRev, Item plaintext)
+    {
+        var (header, envelope) = Seal(Header(device, OperationKind.Put, item, baseRev), plaintext);
+        return Append(device, header, envelope);
+    }
+
+    public Change Delete(TestDevice device, Guid item, ulong baseRev) => Append(device, Header(device, OperationKind.Delete, item, baseRev), []);
+
+    /// <summary>Signs without adding: for entries that must be refused.</summary>
+    public Change Make(TestDevice signer, OperationHeader header, byte[] envelope, ulong? seq = null)
+    {
+        var bytes = header.ToBytes();
+        return new Change
+        {
+            Seq = seq ?? Head + 1,
+            Kind = header.Kind,
+            SubjectId = header.Subject.ToString("D"),
+            Rev = header.Rev,
+            Header = ByteString.CopyFrom(bytes),
+            Signature = ByteString.CopyFrom(_signer.Sign(signer.Signing, bytes)),
+            Envelope = ByteString.CopyFrom(envelope),
+        };
+    }
+
+    public Change Append(TestDevice device, OperationHeader header, byte[] envelope)
+    {
+        var change = Make(device, header, envelope);
+        device.LastOpSeq = header.OpSeq;
+        Entries.Add(change);
+        _hashes.Add(LogChain.Next(ChainHash, change.Seq, change.Header.Span));
+        return change;
+    }
+}
+
+/// <summary>A client's copy of a log, in memory.</summary>
+internal sealed class MemoryLogView(Guid account) : ILogView
+{
+    private readonly List<byte[]> _hashes = [LogChain.Start()];
+    private readonly Dictionary<Guid, KnownSubject> _subjects = [];
+    private readonly Dictionary<Guid, KnownDevice> _devices = [];
+
+    public Guid Account { get; } = account;
+
+    public ulong Seq => (ulong)_hashes.Count - 1;
+
+    public ReadOnlyMemory<byte> ChainHash => _hashes[^1];
+
+    public ulong LastGeneration { get; private set; }
+
+    public ulong Generation { get; init; } = 1;
+
+    public uint KeyEpoch { get; private set; } = 1;
+
+    public uint LeastIterations { get; set; }
+
+    /// <summary>This device and the header hashes of what it made; null when it made nothing that could be in the log.</summary>
+    public (Guid Device, HashSet<string> Operations)? Own { get; init; }
+
+    public ReadOnlyMemory<byte> ChainHashAt(ulong seq) => _hashes[(int)seq];
+
+    public KnownSubject? Subject(Guid subject) => _subjects.GetValueOrDefault(subject);
+
+    public KnownDevice? Device(Guid device) => _devices.GetValueOrDefault(device);
+
+    public bool KnowsOperation(OperationHeader header, ReadOnlySpan<byte> headerHash) =>
+        Own is not { } own || header.Device != own.Device || own.Operations.Contains(Convert.ToHexString(headerHash));
+
+    public void Add(VerifiedChange verified)
+    {
+        var header = verified.Header;
+        var signingKey = verified.Device?.SigningKey ?? _devices[header.Device].SigningKey;
+        _hashes.Add(verified.ChainHash);
+        _subjects[header.Subject] = new KnownSubject(header.Kind, header.Rev);
+        _devices[header.Device] = new KnownDevice(signingKey, header.OpSeq, header.ObservedSeq, header.Generation);
+        LastGeneration = header.Generation;
+        KeyEpoch = header.KeyEpoch;
+        LeastIterations = Math.Max(LeastIterations, verified.Keyset?.Iterations ?? 0);
+    }
+}
