@@ -76,8 +76,8 @@ internal sealed class TestLog : IDisposable
 
     public byte[] FirstKeyset()
     {
-        var password = Keyset.WrapPassword(Account, Account, Keys, "correct horse battery staple", MainPassword.MinIterations, VectorInputs.Bytes(Label + " salt", 32), VectorInputs.Bytes(Label + " nonce", 12));
-        return Keyset.Of(Account, Account, 1, 1, password, null, [], [Keyset.WrapEpoch(Account, Account, Keys, 1, VectorInputs.Bytes(Label + " epoch nonce", 12))]).ToBytes(Keys.Account);
+        var password = KeysetEnvelope.WrapPassword(Account, Account, Keys, "correct horse battery staple", MainPassword.MinIterations, VectorInputs.Bytes(Label + " salt", 32), VectorInputs.Bytes(Label + " nonce", 12));
+        return KeysetEnvelope.Of(Account, Account, 1, 1, password, null, [], [KeysetEnvelope.WrapEpoch(Account, Account, Keys, 1, VectorInputs.Bytes(Label + " epoch nonce", 12))]).ToBytes(Keys.Account);
     }
 
     /// <summary>The header of the device's next operation, as an honest device would make it.</summary>

@@ -200,15 +200,15 @@ internal sealed class ChainVectors : IDisposable
     private void AddKeysets()
     {
         var full = Enumerable.Range(1, 9).Select(n => (object)n).ToArray();
-        var first = Keyset.Parse(_log.FirstKeyset());
-        Change Put(Keyset keyset, VaultKeys? keys = null, Func<OperationHeader, OperationHeader>? change = null)
+        var first = KeysetEnvelope.Parse(_log.FirstKeyset());
+        Change Put(KeysetEnvelope keyset, VaultKeys? keys = null, Func<OperationHeader, OperationHeader>? change = null)
         {
             var bytes = keyset.ToBytes((keys ?? _log.Keys).Account);
             var header = _log.Header(_first, OperationKind.Keyset, _log.Account, 1) with { EnvelopeHash = SHA256.HashData(bytes) };
             return _log.Make(_first, change is null ? header : change(header), bytes);
         }
 
-        Keyset Next(ulong rev = 2, PasswordWrap? password = null) => Keyset.Of(_log.Account, _log.Account, rev, 1, password ?? first.Password, null, [], first.Epochs);
+        KeysetEnvelope Next(ulong rev = 2, PasswordWrap? password = null) => KeysetEnvelope.Of(_log.Account, _log.Account, rev, 1, password ?? first.Password, null, [], first.Epochs);
         using var server = VaultKeys.Create(Bytes("the server's account key", 32), Bytes("the server's vault key", 32));
         Refuse("keyset of the server's making", Kpm1Error.KeysetMacInvalid, [.. full, Put(Next(), server)]);
         Refuse("keyset of another rev", Kpm1Error.KeysetMismatch, [.. full, Put(Next(3))]);
@@ -219,7 +219,7 @@ internal sealed class ChainVectors : IDisposable
         Refuse("keyset one epoch on in the header alone", Kpm1Error.KeysetMismatch, [.. full, Put(Next(), change: header => header with { KeyEpoch = 2 })]);
     }
 
-    private JsonObject Describe(Change change) => new()
+    private static JsonObject Describe(Change change) => new()
     {
         ["seq"] = HeaderVectors.Number(change.Seq),
         ["kind"] = (int)change.Kind,

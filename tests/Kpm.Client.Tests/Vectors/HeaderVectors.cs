@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json.Nodes;
 using Kpm.Client.Accounts;
 using Kpm.Client.Kpm1;
@@ -105,7 +104,7 @@ internal static class HeaderVectors
         < 5 => Kpm1Error.StructureInvalid,                 // magic, structure
         5 => Kpm1Error.SuiteUnknown,
         6 or 7 => Kpm1Error.StructureInvalid,              // kind 1 becomes 0; flags
-        47 => Kpm1Error.StructureInvalid,                  // generation 1 becomes 0
+        47 or 123 => Kpm1Error.StructureInvalid,           // generation 1, key epoch 1 become 0
         >= 104 and < 120 => Kpm1Error.StructureInvalid,    // rev is no longer base_rev + 1
         127 => Kpm1Error.StructureInvalid,                 // schema 1 becomes 0
         >= 232 => Kpm1Error.StructureInvalid,              // the count no longer fits the length

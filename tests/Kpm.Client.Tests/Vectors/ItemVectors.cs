@@ -223,5 +223,5 @@ internal static class ItemVectors
     private static void Refuse(VectorFile file, string name, Kpm1Error error, OperationHeader header, byte[] envelope) =>
         file.Refuse(name, error, new JsonObject { ["vault_keys"] = Keys(1), ["header"] = Hex(header.ToBytes()), ["envelope"] = Hex(envelope) });
 
-    private static JsonObject Keys(uint epoch) => new() { [epoch.ToString("D")] = Hex(VaultKey) };
+    private static JsonObject Keys(uint epoch) => new() { [epoch.ToString(System.Globalization.CultureInfo.InvariantCulture)] = Hex(VaultKey) };
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Kpm.Client.Kpm1;
 using static Kpm.Client.Tests.Vectors.VectorInputs;

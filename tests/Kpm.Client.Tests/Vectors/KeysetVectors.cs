@@ -16,8 +16,8 @@ internal static class KeysetVectors
     {
         var file = new VectorFile("keyset", "Keysets and what they open to. header is the header that carries it; password, or device with device_private, or recovery_private opens it; least_iterations is what the client has accepted before. A flip is applied to the keyset of the first positive, which is then opened with account_key instead of the password; the header stays.");
         using var keys = VaultKeys.Create(Bytes("keyset account key", 32), Bytes("keyset vault key 1", 32));
-        var password = Keyset.WrapPassword(Account, Account, keys, Password, MainPassword.MinIterations, Bytes("keyset salt", 32), Bytes("keyset nonce", 12));
-        var first = Keyset.Of(Account, Account, 1, 1, password, null, [], [Keyset.WrapEpoch(Account, Account, keys, 1, Bytes("epoch nonce 1", 12))]);
+        var password = KeysetEnvelope.WrapPassword(Account, Account, keys, Password, MainPassword.MinIterations, Bytes("keyset salt", 32), Bytes("keyset nonce", 12));
+        var first = KeysetEnvelope.Of(Account, Account, 1, 1, password, null, [], [KeysetEnvelope.WrapEpoch(Account, Account, keys, 1, Bytes("epoch nonce 1", 12))]);
         var plain = first.ToBytes(keys.Account);
         file.Positive.Add(Describe("password wrap alone", plain, keys, first, new JsonObject { ["password"] = Password }));
 
@@ -47,9 +47,9 @@ internal static class KeysetVectors
         ]);
     }
 
-    private static Keyset Full(VaultKeys keys)
+    private static KeysetEnvelope Full(VaultKeys keys)
     {
-        var password = Keyset.WrapPassword(Account, Account, keys, Password, MainPassword.MinIterations + 1, Bytes("keyset salt 3", 32), Bytes("keyset nonce 3", 12));
+        var password = KeysetEnvelope.WrapPassword(Account, Account, keys, Password, MainPassword.MinIterations + 1, Bytes("keyset salt 3", 32), Bytes("keyset nonce 3", 12));
         var context = new WrapContext(WrapKind.Recovery, Account, Account, 3);
         using var recovery = AgreementKey("recovery");
         using var recoveryEphemeral = AgreementKey("recovery ephemeral");
@@ -60,11 +60,11 @@ internal static class KeysetVectors
             using var ephemeral = AgreementKey(name + " ephemeral");
             return EcdhWrap.Seal(keys.Account.Key, P256.PublicKey(recipient), context with { Kind = WrapKind.Device, Device = Id(name) }, ephemeral, Bytes(name + " nonce", 12));
         });
-        var epochs = new[] { 1u, 2u, 3u }.Select(epoch => Keyset.WrapEpoch(Account, Account, keys, epoch, Bytes("rotated epoch nonce " + epoch, 12)));
-        return Keyset.Of(Account, Account, 9, 3, password, recoveryWrap, [.. devices], [.. epochs]);
+        var epochs = new[] { 1u, 2u, 3u }.Select(epoch => KeysetEnvelope.WrapEpoch(Account, Account, keys, epoch, Bytes("rotated epoch nonce " + epoch, 12)));
+        return KeysetEnvelope.Of(Account, Account, 9, 3, password, recoveryWrap, [.. devices], [.. epochs]);
     }
 
-    private static JsonObject Describe(string name, byte[] bytes, VaultKeys keys, Keyset keyset, JsonObject by)
+    private static JsonObject Describe(string name, byte[] bytes, VaultKeys keys, KeysetEnvelope keyset, JsonObject by)
     {
         var vector = new JsonObject
         {
@@ -92,7 +92,7 @@ internal static class KeysetVectors
         var map = new JsonObject();
         foreach (var (epoch, inner) in keys.Epochs)
         {
-            map[epoch.ToString("D")] = Hex(part(inner));
+            map[epoch.ToString(System.Globalization.CultureInfo.InvariantCulture)] = Hex(part(inner));
         }
 
         return map;
@@ -132,7 +132,7 @@ internal static class KeysetVectors
         }
     }
 
-    private static void AddOpening(VectorFile file, byte[] plain, Keyset first, VaultKeys keys)
+    private static void AddOpening(VectorFile file, byte[] plain, KeysetEnvelope first, VaultKeys keys)
     {
         var header = Header(plain, 1, 1);
         void Refuse(string name, Kpm1Error error, byte[] keyset, byte[] carriedBy, string password = Password, uint least = 0) => file.Refuse(name, error, new JsonObject
@@ -158,17 +158,17 @@ internal static class KeysetVectors
         })
         {
             // A whole keyset, with the right MAC, of a client without the bounds.
-            var weak = Keyset.Of(Account, Account, 1, 1, first.Password with { Iterations = iterations }, null, [], first.Epochs).ToBytes(keys.Account);
+            var weak = KeysetEnvelope.Of(Account, Account, 1, 1, first.Password with { Iterations = iterations }, null, [], first.Epochs).ToBytes(keys.Account);
             Refuse(name, error, weak, Header(weak, 1, 1));
         }
 
         using var other = VaultKeys.Create(Bytes("another account key", 32), Bytes("keyset vault key 1", 32));
-        var foreignEpoch = Keyset.Of(Account, Account, 1, 1, first.Password, null, [], [Keyset.WrapEpoch(Account, Account, other, 1, Bytes("n", 12))]).ToBytes(keys.Account);
+        var foreignEpoch = KeysetEnvelope.Of(Account, Account, 1, 1, first.Password, null, [], [KeysetEnvelope.WrapEpoch(Account, Account, other, 1, Bytes("n", 12))]).ToBytes(keys.Account);
         Refuse("epoch wrapped by another AK", Kpm1Error.WrapInvalid, foreignEpoch, Header(foreignEpoch, 1, 1));
         using var wrongDirectory = new VaultKeys(new AccountKey(keys.Account.Key), 1, [new(1, new EpochKeys(Bytes("keyset vault key 1", 32), Bytes("not AK's", 32)))]);
-        var foreignDirectory = Keyset.Of(Account, Account, 1, 1, first.Password, null, [], [Keyset.WrapEpoch(Account, Account, wrongDirectory, 1, Bytes("n", 12))]).ToBytes(keys.Account);
+        var foreignDirectory = KeysetEnvelope.Of(Account, Account, 1, 1, first.Password, null, [], [KeysetEnvelope.WrapEpoch(Account, Account, wrongDirectory, 1, Bytes("n", 12))]).ToBytes(keys.Account);
         Refuse("directory key that is not AK's", Kpm1Error.WrapInvalid, foreignDirectory, Header(foreignDirectory, 1, 1));
-        var foreignMac = Keyset.Of(Account, Account, 1, 1, first.Password, null, [], first.Epochs).ToBytes(other.Account);
+        var foreignMac = KeysetEnvelope.Of(Account, Account, 1, 1, first.Password, null, [], first.Epochs).ToBytes(other.Account);
         Refuse("MAC under another AK", Kpm1Error.KeysetMacInvalid, foreignMac, Header(foreignMac, 1, 1));
     }
 

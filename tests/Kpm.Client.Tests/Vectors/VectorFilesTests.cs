@@ -35,7 +35,14 @@ public sealed class VectorFilesTests
     {
         var path = Path.Combine(Folder, subject + ".json");
         var committed = File.Exists(path) ? File.ReadAllText(path) : null;
-        var made = Makers[subject](new StickySigner(committed is null ? null : JsonNode.Parse(committed))).ToJson().ToJsonString(Format) + "\n";
+        var signer = new StickySigner(committed is null ? null : JsonNode.Parse(committed));
+        var file = Makers[subject](signer).ToJson();
+        if (signer.Hidden(file.ToJsonString()) is { Count: > 0 } hidden)
+        {
+            file["signatures"] = hidden;
+        }
+
+        var made = file.ToJsonString(Format) + "\n";
         if (Environment.GetEnvironmentVariable("KPM_WRITE_VECTORS") == "1")
         {
             Directory.CreateDirectory(Folder);

@@ -50,6 +50,7 @@ internal static class VectorInputs
 internal sealed class StickySigner
 {
     private readonly List<byte[]> _known = [];
+    private readonly List<string> _used = [];
 
     public StickySigner(JsonNode? committed) => Collect(committed);
 
@@ -59,14 +60,20 @@ internal sealed class StickySigner
         {
             if (P256.Verify(key, data, signature))
             {
+                _used.Add(VectorInputs.Hex(signature));
                 return signature;
             }
         }
 
         var made = P256.Sign(key, data);
         _known.Add(made);
+        _used.Add(VectorInputs.Hex(made));
         return made;
     }
+
+    /// <summary>The signatures that stand inside other bytes of the file, so that the next regeneration finds them.</summary>
+    public JsonArray Hidden(string file) =>
+        [.. _used.Distinct(StringComparer.Ordinal).Where(signature => !file.Contains($"\"{signature}\"", StringComparison.Ordinal)).Select(signature => (JsonNode)signature)];
 
     private void Collect(JsonNode? node)
     {

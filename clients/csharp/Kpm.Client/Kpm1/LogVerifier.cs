@@ -90,7 +90,7 @@ public interface ILogView
 /// <param name="ChainHash">The chain hash after it, 32 bytes.</param>
 /// <param name="Device">The directory entry that it adds; null for other kinds.</param>
 /// <param name="Keyset">The keyset that it brings; null for other kinds and where it is superseded.</param>
-public sealed record VerifiedChange(Change Change, OperationHeader Header, byte[] ChainHash, DirectoryEntry? Device, Keyset? Keyset);
+public sealed record VerifiedChange(Change Change, OperationHeader Header, byte[] ChainHash, DirectoryEntry? Device, KeysetEnvelope? Keyset);
 
 /// <summary>Checks entries of the log in the order of docs/crypto.md, "Log". Keeps nothing but parsed public keys.</summary>
 public sealed class LogVerifier : IDisposable
@@ -138,7 +138,7 @@ public sealed class LogVerifier : IDisposable
         Require(header.KeyEpoch == log.KeyEpoch || (header.Kind == OperationKind.Keyset && header.KeyEpoch == log.KeyEpoch + 1), Kpm1Error.EpochMismatch);
         RequireObservation(header, author, log);
         var keyset = header.Kind == OperationKind.Keyset && !change.Superseded
-            ? Keyset.Verify(change.Envelope.Span, header, _keys, log.LeastIterations)
+            ? KeysetEnvelope.Verify(change.Envelope.Span, header, _keys, log.LeastIterations)
             : null;
         Require(log.KnowsOperation(header, SHA256.HashData(bytes)), Kpm1Error.OwnOperationUnknown);
         return new VerifiedChange(change, header, LogChain.Next(log.ChainHash.Span, change.Seq, bytes), entry, keyset);

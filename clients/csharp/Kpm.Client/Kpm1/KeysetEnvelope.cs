@@ -3,12 +3,12 @@ using System.Security.Cryptography;
 namespace Kpm.Client.Kpm1;
 
 /// <summary>The wrapped keys of a vault, structure 3 of docs/crypto.md.</summary>
-public sealed class Keyset
+public sealed class KeysetEnvelope
 {
     private const int MaxDevices = 256;
     private const int MaxEpochs = 1024;
 
-    private Keyset(PasswordWrap password, EcdhWrap? recovery, IReadOnlyList<EcdhWrap> devices, IReadOnlyList<EpochWrap> epochs)
+    private KeysetEnvelope(PasswordWrap password, EcdhWrap? recovery, IReadOnlyList<EcdhWrap> devices, IReadOnlyList<EpochWrap> epochs)
     {
         Password = password;
         Recovery = recovery;
@@ -78,7 +78,7 @@ public sealed class Keyset
     /// <param name="bytes">The keyset.</param>
     /// <returns>The keyset.</returns>
     /// <exception cref="Kpm1Exception">STRUCTURE_INVALID or SUITE_UNKNOWN.</exception>
-    public static Keyset Parse(ReadOnlySpan<byte> bytes)
+    public static KeysetEnvelope Parse(ReadOnlySpan<byte> bytes)
     {
         var reader = new SpanReader(bytes);
         reader.Prefix(Structure.Keyset);
@@ -87,7 +87,7 @@ public sealed class Keyset
         var rev = reader.U64();
         var epoch = reader.U32();
         var password = new PasswordWrap(reader.U32(), reader.Copy(Layout.SaltSize), reader.Copy(Layout.NonceSize), reader.Copy(PasswordWrap.WrappedSize));
-        var keyset = new Keyset(password, ReadRecovery(ref reader), ReadDevices(ref reader), ReadEpochs(ref reader))
+        var keyset = new KeysetEnvelope(password, ReadRecovery(ref reader), ReadDevices(ref reader), ReadEpochs(ref reader))
         {
             Account = account,
             Vault = vault,
@@ -162,7 +162,7 @@ public sealed class Keyset
     /// <param name="leastIterations">The most iterations that this device has accepted for the vault.</param>
     /// <returns>The keyset.</returns>
     /// <exception cref="Kpm1Exception">What is wrong with it.</exception>
-    public static Keyset Verify(ReadOnlySpan<byte> bytes, OperationHeader header, VaultKeys keys, uint leastIterations)
+    public static KeysetEnvelope Verify(ReadOnlySpan<byte> bytes, OperationHeader header, VaultKeys keys, uint leastIterations)
     {
         ArgumentNullException.ThrowIfNull(keys);
         var keyset = Parse(bytes);
@@ -205,7 +205,7 @@ public sealed class Keyset
         }
     }
 
-    internal static Keyset Of(Guid account, Guid vault, ulong rev, uint epoch, PasswordWrap password, EcdhWrap? recovery, IReadOnlyList<EcdhWrap> devices, IReadOnlyList<EpochWrap> epochs) =>
+    internal static KeysetEnvelope Of(Guid account, Guid vault, ulong rev, uint epoch, PasswordWrap password, EcdhWrap? recovery, IReadOnlyList<EcdhWrap> devices, IReadOnlyList<EpochWrap> epochs) =>
         new(password, recovery, devices, epochs) { Account = account, Vault = vault, Rev = rev, KeyEpoch = epoch };
 
     internal byte[] ToBytes(AccountKey account)
