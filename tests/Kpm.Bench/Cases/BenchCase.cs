@@ -1,0 +1,19 @@
+using Kpm.Bench.Harness;
+
+namespace Kpm.Bench.Cases;
+
+/// <summary>One thing to measure, by the number it has in the table of goals.</summary>
+internal abstract class BenchCase
+{
+    public static IReadOnlyList<BenchCase> All { get; } = [new DurablePushes(), new PipelinedPushes(), new FanOut(), new UnaryCalls(), new RuntimeStreams(), new IdleStreams()];
+
+    public abstract string Name { get; }
+
+    public abstract string Title { get; }
+
+    public abstract Task RunAsync(BenchContext context, CancellationToken cancel);
+
+    protected static string PerSecond(double value) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{value:#,0}/s");
+
+    protected static string Microseconds(double value) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{value:#,0} us");
+}
