@@ -96,7 +96,7 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
     where TRequest : class
     where TResponse : class
 {
-    private readonly Func<DeserializationContext, TRequest> _deserializer = method.RequestMarshaller.ContextualDeserializer;
+    private readonly Func<DeserializationContext, TRequest> _deserializer = Utf8Rules.Enforce(method.RequestMarshaller.ContextualDeserializer);
     private readonly Action<TResponse, SerializationContext> _serializer = method.ResponseMarshaller.ContextualSerializer;
 
     protected override async Task RunAsync(ServerCall call)
@@ -113,9 +113,10 @@ internal sealed class ClientStreamingHandler<TRequest, TResponse>(
     where TRequest : class
     where TResponse : class
 {
+    private readonly Func<DeserializationContext, TRequest> _deserializer = Utf8Rules.Enforce(method.RequestMarshaller.ContextualDeserializer);
     private readonly Action<TResponse, SerializationContext> _serializer = method.ResponseMarshaller.ContextualSerializer;
 
-    protected override ServerCall CreateCall(HttpContext http) => new StreamCall<TRequest, TResponse>(http, this, method);
+    protected override ServerCall CreateCall(HttpContext http) => new StreamCall<TRequest, TResponse>(http, this, _deserializer, _serializer);
 
     protected override async Task RunAsync(ServerCall call)
     {
@@ -131,9 +132,10 @@ internal sealed class ServerStreamingHandler<TRequest, TResponse>(
     where TRequest : class
     where TResponse : class
 {
-    private readonly Func<DeserializationContext, TRequest> _deserializer = method.RequestMarshaller.ContextualDeserializer;
+    private readonly Func<DeserializationContext, TRequest> _deserializer = Utf8Rules.Enforce(method.RequestMarshaller.ContextualDeserializer);
+    private readonly Action<TResponse, SerializationContext> _serializer = method.ResponseMarshaller.ContextualSerializer;
 
-    protected override ServerCall CreateCall(HttpContext http) => new StreamCall<TRequest, TResponse>(http, this, method);
+    protected override ServerCall CreateCall(HttpContext http) => new StreamCall<TRequest, TResponse>(http, this, _deserializer, _serializer);
 
     protected override async Task RunAsync(ServerCall call)
     {
@@ -149,7 +151,10 @@ internal sealed class DuplexHandler<TRequest, TResponse>(
     where TRequest : class
     where TResponse : class
 {
-    protected override ServerCall CreateCall(HttpContext http) => new StreamCall<TRequest, TResponse>(http, this, method);
+    private readonly Func<DeserializationContext, TRequest> _deserializer = Utf8Rules.Enforce(method.RequestMarshaller.ContextualDeserializer);
+    private readonly Action<TResponse, SerializationContext> _serializer = method.ResponseMarshaller.ContextualSerializer;
+
+    protected override ServerCall CreateCall(HttpContext http) => new StreamCall<TRequest, TResponse>(http, this, _deserializer, _serializer);
 
     protected override async Task RunAsync(ServerCall call)
     {

@@ -43,6 +43,9 @@ internal class ServerCall(HttpContext http, CallHandler handler) : ServerCallCon
     /// <summary>The encoding of the response's messages; null for identity. Fixed when the headers are.</summary>
     public ICompressionProvider? ResponseCompression { get; private set; }
 
+    /// <summary>Whether the handler's side is done: the HTTP request belongs to the next call from then on.</summary>
+    public bool IsFinished { get; private set; }
+
     public bool HasEnded => Volatile.Read(ref _end) != NotEnded;
 
     /// <summary>Taken around whatever touches the response while the deadline may end it from another thread; null without a deadline.</summary>
@@ -229,6 +232,7 @@ internal class ServerCall(HttpContext http, CallHandler handler) : ServerCallCon
     /// <summary>After the last use of the response by the handler's side; what is given is still to be awaited.</summary>
     public Task? Finish()
     {
+        IsFinished = true;
         Diagnostics.CallEnded(Http, _status.StatusCode);
         return _deadline?.Stop();
     }

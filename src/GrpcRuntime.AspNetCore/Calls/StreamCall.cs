@@ -9,7 +9,8 @@ namespace Grpc.AspNetCore.Server.Calls;
 /// A call with a stream in at least one direction, and those streams themselves. What one read of the request brought is
 /// kept until its messages are used up, so that many small messages cost one read.
 /// </summary>
-internal sealed class StreamCall<TRequest, TResponse>(HttpContext http, CallHandler handler, Method<TRequest, TResponse> method)
+internal sealed class StreamCall<TRequest, TResponse>(
+    HttpContext http, CallHandler handler, Func<DeserializationContext, TRequest> deserializer, Action<TResponse, SerializationContext> serializer)
     : ServerCall(http, handler), IAsyncStreamReader<TRequest>, IServerStreamWriter<TResponse>
     where TRequest : class
     where TResponse : class
@@ -17,8 +18,6 @@ internal sealed class StreamCall<TRequest, TResponse>(HttpContext http, CallHand
     // What WriteFlags.BufferHint may hold back.
     private const int MaxBuffered = 32 * 1024;
 
-    private readonly Func<DeserializationContext, TRequest> _deserializer = method.RequestMarshaller.ContextualDeserializer;
-    private readonly Action<TResponse, SerializationContext> _serializer = method.ResponseMarshaller.ContextualSerializer;
     private TRequest? _current;
     private ReadOnlySequence<byte> _unread;
     private bool _holding;
@@ -36,7 +35,7 @@ internal sealed class StreamCall<TRequest, TResponse>(HttpContext http, CallHand
             return Task.FromCanceled<bool>(cancellationToken);
         }
 
-        if (HasEnded && !IsCancelled)
+        if (IsFinished)
         {
             return Task.FromException<bool>(new InvalidOperationException("Can't read messages after the request is complete."));
         }
@@ -90,7 +89,7 @@ internal sealed class StreamCall<TRequest, TResponse>(HttpContext http, CallHand
             {
                 if (_holding)
                 {
-                    if (MessageReader.TryRead(this, ref _unread, _deserializer, out _current))
+                    if (MessageReader.TryRead(this, ref _unread, deserializer, out _current))
                     {
                         return true;
                     }
@@ -132,7 +131,7 @@ internal sealed class StreamCall<TRequest, TResponse>(HttpContext http, CallHand
                 throw new InvalidOperationException("Can't write the message because the request is complete.");
             }
 
-            _buffered += MessageWriter.Write(this, message, _serializer);
+            _buffered += MessageWriter.Write(this, message, serializer);
             if (WriteOptions is { } options && options.Flags.HasFlag(WriteFlags.BufferHint) && _buffered < MaxBuffered)
             {
                 return default;
