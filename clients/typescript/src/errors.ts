@@ -31,7 +31,6 @@ export class RpcError extends ConnectError {
 
   private constructor(error: ConnectError) {
     super(error.rawMessage, error.code, error.metadata, undefined, error.cause);
-    this.name = "RpcError";
     this.details = error.details;
     const info = error.findDetails(ErrorInfoSchema).find((candidate) => candidate.domain === "kpm");
     this.reasonName = info?.reason ?? "";
@@ -43,6 +42,11 @@ export class RpcError extends ConnectError {
       .map(({ field, description, reason }) => ({ field, description, reason }));
     const retryDelay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
     this.retryAfterMs = retryDelay && durationMs(retryDelay);
+  }
+
+  /** ConnectError takes for its own whatever looks like one; this takes none but its own. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && RpcError.prototype.isPrototypeOf(value);
   }
 
   /** The typed form of whatever a call threw. */

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpm.ids import NIL_ID
-from kpm.kpm1.primitives import equal, hmac, import_public_key, sign
+from kpm.kpm1.error import Kpm1Error, ensure
+from kpm.kpm1.primitives import equal, hmac, import_public_key, sign, verify
 from kpm.kpm1.structure import DIRECTORY_ENTRY, Reader, begin, u32
 
 _ENTRY_LENGTH = 302
@@ -73,9 +75,29 @@ class ParsedEntry:
         """The bytes that an approval signs."""
         return self.authenticated[:206]
 
-    def mac_is_of(self, directory_key: bytes) -> bool:
-        """Whether the entry's MAC is the directory key's."""
-        return equal(hmac(directory_key, self.authenticated), self.mac)
+    def verify(
+        self, approver: ec.EllipticCurvePublicKey | None, directory_key: Callable[[int], bytes | None]
+    ) -> None:
+        """Verifies what the entry claims: its approval, then its MAC.
+
+        approver is the signing key of a device of the directory, None where it does not have that device; directory_key
+        gives the directory key of an epoch, or None. Raises APPROVAL_INVALID, KEY_EPOCH_UNKNOWN or
+        DIRECTORY_MAC_INVALID.
+        """
+        ensure(
+            self.entry.enrolment != Enrolment.APPROVED
+            or (approver is not None and verify(approver, self.approved, self.approval)),
+            "APPROVAL_INVALID",
+            "no device of the directory vouched for this one",
+        )
+        key = directory_key(self.entry.key_epoch)
+        if key is None:
+            raise Kpm1Error("KEY_EPOCH_UNKNOWN", f"there is no key for epoch {self.entry.key_epoch}")
+        ensure(
+            equal(hmac(key, self.authenticated), self.mac),
+            "DIRECTORY_MAC_INVALID",
+            "the directory entry was not made with the account key",
+        )
 
 
 def seal_directory_entry(

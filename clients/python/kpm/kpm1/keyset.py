@@ -88,6 +88,7 @@ def derive_unlock_key(main_password: str, salt: bytes, iterations: int, least: i
     PASSWORD_INVALID, KDF_TOO_WEAK, KDF_TOO_STRONG or KDF_DOWNGRADE, before a single iteration runs.
     """
     _check_iterations(iterations, least)
+    ensure(len(salt) == 32, "STRUCTURE_INVALID", "a salt has 32 bytes")
     return pbkdf2(_password_bytes(main_password), salt, iterations)
 
 
@@ -239,13 +240,12 @@ class VaultKeys:
             "KEYSET_MAC_INVALID",
             "the keyset was not made with the account key",
         )
-        epochs = {}
-        for wrapped in keyset.epochs:
-            aad = wrap_aad(WrapKind.EPOCH, keyset.binding(key_epoch=wrapped.epoch))
-            keys = gcm_open(subkeys.wrap, wrapped.nonce, wrapped.wrap, aad)
-            if keys is None:
-                raise Kpm1Error("WRAP_INVALID", f"the key of epoch {wrapped.epoch} does not open")
-            epochs[wrapped.epoch] = EpochKeys(keys[:32], keys[32:])
+        epochs = {
+            wrapped.epoch: open_epoch_wrap(
+                subkeys.wrap, wrapped.nonce, wrapped.wrap, keyset.binding(key_epoch=wrapped.epoch)
+            )
+            for wrapped in keyset.epochs
+        }
         ensure(
             equal(epochs[keyset.key_epoch].directory, subkeys.directory),
             "WRAP_INVALID",
@@ -274,11 +274,27 @@ def open_keyset(data: bytes, header: Header, main_password: str, least: int = MI
     """Opens a keyset with the main password. Raises PASSWORD_WRONG where that is another one."""
     keyset = check_keyset(data, header, least)
     unlock_key = derive_unlock_key(main_password, keyset.salt, keyset.iterations, least)
-    aad = wrap_aad(WrapKind.PASSWORD, keyset.binding(iterations=keyset.iterations, salt=keyset.salt))
-    account_key = gcm_open(unlock_key, keyset.nonce, keyset.wrap, aad)
+    binding = keyset.binding(iterations=keyset.iterations, salt=keyset.salt)
+    return VaultKeys.from_keyset(keyset, open_password_wrap(unlock_key, keyset.nonce, keyset.wrap, binding))
+
+
+def open_password_wrap(unlock_key: bytes, nonce: bytes, wrap: bytes, binding: WrapBinding) -> bytes:
+    """Opens the password wrap of the account key.
+
+    Raises PASSWORD_WRONG: a wrong password and a changed wrap look the same.
+    """
+    account_key = gcm_open(unlock_key, nonce, wrap, wrap_aad(WrapKind.PASSWORD, binding))
     if account_key is None:
         raise Kpm1Error("PASSWORD_WRONG", "the main password is wrong")
-    return VaultKeys.from_keyset(keyset, account_key)
+    return account_key
+
+
+def open_epoch_wrap(wrap_key: bytes, nonce: bytes, wrap: bytes, binding: WrapBinding) -> EpochKeys:
+    """Opens the wrap of an epoch's keys with the account key's wrap key."""
+    keys = gcm_open(wrap_key, nonce, wrap, wrap_aad(WrapKind.EPOCH, binding))
+    if keys is None:
+        raise Kpm1Error("WRAP_INVALID", f"the key of epoch {binding.key_epoch} does not open")
+    return EpochKeys(keys[:32], keys[32:])
 
 
 def open_keyset_as_device(

@@ -14,7 +14,9 @@ from kpm.kpm1.header import Header
 from kpm.kpm1.keyset import MIN_ITERATIONS, VaultKeys, check_keyset
 from kpm.kpm1.primitives import import_public_key, sha256, verify
 from kpm.kpm1.structure import u64
-from kpm.v1.vault_pb2 import OPERATION_KIND_DELETE, OPERATION_KIND_DEVICE_KEY, OPERATION_KIND_KEYSET, Change
+from kpm.v1.vault_pb2 import (
+    OPERATION_KIND_DELETE, OPERATION_KIND_DEVICE_KEY, OPERATION_KIND_KEYSET, OPERATION_KIND_PUT, Change,
+)
 from kpm.v1.vault_pb2 import Keyset as StoredKeyset
 
 EMPTY_CHAIN_HASH = bytes(32)
@@ -213,12 +215,8 @@ class VaultLog:
 
     def _check_envelope(self, change: Change, header: Header) -> bool:
         """Whether the envelope is missing because a later entry replaced it."""
-        if change.superseded and not change.envelope and header.kind != OPERATION_KIND_DELETE:
-            ensure(
-                header.kind != OPERATION_KIND_DEVICE_KEY,
-                "ENVELOPE_WITHHELD",
-                "a directory entry came without its content",
-            )
+        if change.superseded and header.kind in (OPERATION_KIND_PUT, OPERATION_KIND_KEYSET):
+            ensure(not change.envelope, "ENVELOPE_HASH_MISMATCH", "a superseded entry came with an envelope")
             return True
         ensure(
             sha256(change.envelope) == header.envelope_hash,
@@ -246,21 +244,8 @@ class VaultLog:
         )
         ensure(entry.device not in self._devices, "DEVICE_DUPLICATE", "the device is in the directory already")
         ensure((entry.enrolment == Enrolment.ROOT) == (seq == 1), "ROOT_INVALID", "the first entry and no other is ROOT")
-        if entry.enrolment == Enrolment.APPROVED:
-            approver = self._devices.get(entry.approver)
-            ensure(
-                approver is not None and verify(approver.key, parsed.approved, parsed.approval),
-                "APPROVAL_INVALID",
-                "no device of the directory vouched for this one",
-            )
-        directory_key = self._keys.directory_key(entry.key_epoch)
-        if directory_key is None:
-            raise Kpm1Error("KEY_EPOCH_UNKNOWN", f"there is no key for epoch {entry.key_epoch}")
-        ensure(
-            parsed.mac_is_of(directory_key),
-            "DIRECTORY_MAC_INVALID",
-            "the directory entry was not made with the account key",
-        )
+        approver = self._devices.get(entry.approver)
+        parsed.verify(approver and approver.key, self._keys.directory_key)
         return _KnownDevice(entry, import_public_key(entry.signing_key), 0, 0, header.generation)
 
     def _check_revision(self, header: Header) -> None:

@@ -1,6 +1,7 @@
 import { concat, isZero, Reader, structures, Writer } from "./bytes.js";
 import { nilId } from "../ids.js";
-import { type CryptoKey, hmac, importPublicKey, sign, verifyHmac } from "./primitives.js";
+import { Kpm1Error } from "./error.js";
+import { type CryptoKey, hmac, importPublicKey, sign, verify, verifyHmac } from "./primitives.js";
 
 /** How a device came into the directory. */
 export enum Enrolment {
@@ -102,6 +103,26 @@ export async function parseDirectoryEntry(bytes: Uint8Array): Promise<ParsedEntr
   };
 }
 
-/** Whether the entry's MAC is the directory key's. */
-export const verifyDirectoryMac = (entry: ParsedEntry, directoryKey: Uint8Array): Promise<boolean> =>
-  verifyHmac(directoryKey, entry.authenticated, entry.mac);
+/**
+ * Verifies what an entry claims: its approval, then its MAC.
+ *
+ * @param approver the signing key of a device of the directory; undefined where it does not have that device
+ * @param directoryKey gives the directory key of an epoch, or undefined
+ * @throws Kpm1Error APPROVAL_INVALID, KEY_EPOCH_UNKNOWN or DIRECTORY_MAC_INVALID
+ */
+export async function verifyDirectoryEntry(
+  entry: ParsedEntry,
+  approver: CryptoKey | undefined,
+  directoryKey: (epoch: number) => Uint8Array | undefined,
+): Promise<void> {
+  if (entry.enrolment === Enrolment.Approved && !(approver && (await verify(approver, entry.approved, entry.approval)))) {
+    throw new Kpm1Error("APPROVAL_INVALID", "no device of the directory vouched for this one");
+  }
+  const key = directoryKey(entry.keyEpoch);
+  if (!key) {
+    throw new Kpm1Error("KEY_EPOCH_UNKNOWN", `there is no key for epoch ${entry.keyEpoch}`);
+  }
+  if (!(await verifyHmac(key, entry.authenticated, entry.mac))) {
+    throw new Kpm1Error("DIRECTORY_MAC_INVALID", "the directory entry was not made with the account key");
+  }
+}

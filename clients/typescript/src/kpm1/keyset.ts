@@ -66,6 +66,9 @@ export async function deriveUnlockKey(
   least: number = iterations.min,
 ): Promise<Uint8Array> {
   checkIterations(count, least);
+  if (salt.length !== 32) {
+    throw new Kpm1Error("STRUCTURE_INVALID", "a salt has 32 bytes");
+  }
   return pbkdf2(passwordBytes(mainPassword), salt, count);
 }
 
@@ -91,7 +94,7 @@ function checkIterations(count: number, least: number): void {
 }
 
 /** The keys of one epoch: for items, and for the MACs of directory entries. */
-interface EpochKeys {
+export interface EpochKeys {
   readonly vault: Uint8Array;
   readonly directory: Uint8Array;
 }
@@ -100,7 +103,8 @@ interface EpochKeys {
 export class VaultKeys {
   readonly #epochs: ReadonlyMap<number, EpochKeys>;
 
-  private constructor(
+  /** Keys from their parts; `create` and `openKeyset` are the usual ways to get them. */
+  constructor(
     /** The account key of the newest epoch, 32 bytes. */
     readonly accountKey: Uint8Array,
     /** The newest epoch. */
@@ -125,12 +129,8 @@ export class VaultKeys {
     }
     const epochs = new Map<number, EpochKeys>();
     for (const { epoch, nonce, wrap } of keyset.epochs) {
-      const aad = wrapAad(WrapKind.Epoch, { account: keyset.account, vault: keyset.vault, keyEpoch: epoch });
-      const keys = await gcmOpen(subkeys.wrap, nonce, wrap, aad);
-      if (!keys) {
-        throw new Kpm1Error("WRAP_INVALID", `the key of epoch ${epoch} does not open`);
-      }
-      epochs.set(epoch, { vault: keys.slice(0, 32), directory: keys.slice(32) });
+      const binding = { account: keyset.account, vault: keyset.vault, keyEpoch: epoch };
+      epochs.set(epoch, await openEpochWrap(subkeys.wrap, nonce, wrap, binding));
     }
     if (Buffer.compare(epochs.get(keyset.keyEpoch)!.directory, subkeys.directory) !== 0) {
       throw new Kpm1Error("WRAP_INVALID", "the directory key of the newest epoch is not the account key's");
@@ -246,12 +246,36 @@ export async function openKeyset(
   const keyset = await checkKeyset(bytes, header, least);
   const { password } = keyset;
   const unlockKey = await deriveUnlockKey(mainPassword, password.salt, password.iterations, least);
-  const aad = wrapAad(WrapKind.Password, { ...keyset, kdf: password });
-  const accountKey = await gcmOpen(unlockKey, password.nonce, password.wrap, aad);
+  const accountKey = await openPasswordWrap(unlockKey, password.nonce, password.wrap, { ...keyset, kdf: password });
+  return VaultKeys.fromKeyset(keyset, accountKey);
+}
+
+/** Opens the password wrap of the account key. Throws PASSWORD_WRONG: a wrong password and a changed wrap look the same. */
+export async function openPasswordWrap(
+  unlockKey: Uint8Array,
+  nonce: Uint8Array,
+  wrap: Uint8Array,
+  binding: WrapBinding,
+): Promise<Uint8Array> {
+  const accountKey = await gcmOpen(unlockKey, nonce, wrap, wrapAad(WrapKind.Password, binding));
   if (!accountKey) {
     throw new Kpm1Error("PASSWORD_WRONG", "the main password is wrong");
   }
-  return VaultKeys.fromKeyset(keyset, accountKey);
+  return accountKey;
+}
+
+/** Opens the wrap of an epoch's keys with the account key's wrap key. */
+export async function openEpochWrap(
+  wrapKey: Uint8Array,
+  nonce: Uint8Array,
+  wrap: Uint8Array,
+  binding: WrapBinding,
+): Promise<EpochKeys> {
+  const keys = await gcmOpen(wrapKey, nonce, wrap, wrapAad(WrapKind.Epoch, binding));
+  if (!keys) {
+    throw new Kpm1Error("WRAP_INVALID", `the key of epoch ${binding.keyEpoch} does not open`);
+  }
+  return { vault: keys.slice(0, 32), directory: keys.slice(32) };
 }
 
 /** Opens a keyset with the ECDH key of a device that it has a wrap for. Throws WRAP_INVALID where it has none. */

@@ -1,6 +1,6 @@
 import { type Change, type Keyset as StoredKeyset, OperationKind } from "../gen/kpm/v1/vault_pb.js";
 import { same, Writer } from "./bytes.js";
-import { type DirectoryEntry, Enrolment, parseDirectoryEntry, verifyDirectoryMac } from "./directory.js";
+import { type DirectoryEntry, Enrolment, parseDirectoryEntry, verifyDirectoryEntry } from "./directory.js";
 import { Kpm1Error, type Kpm1ErrorCode } from "./error.js";
 import { type Header, parseHeader, revOf } from "./header.js";
 import { checkKeyset, iterations, VaultKeys } from "./keyset.js";
@@ -205,8 +205,9 @@ export class VaultLog {
 
   /** Whether the envelope is missing because a later entry replaced it. */
   async #checkEnvelope(change: LogEntry, header: Header): Promise<boolean> {
-    if (change.superseded && change.envelope.length === 0 && header.kind !== OperationKind.DELETE) {
-      ensure(header.kind !== OperationKind.DEVICE_KEY, "ENVELOPE_WITHHELD", "a directory entry came without its content");
+    const droppable = header.kind === OperationKind.PUT || header.kind === OperationKind.KEYSET;
+    if (change.superseded && droppable) {
+      ensure(change.envelope.length === 0, "ENVELOPE_HASH_MISMATCH", "a superseded entry came with an envelope");
       return true;
     }
     ensure(
@@ -236,21 +237,8 @@ export class VaultLog {
     );
     ensure(!this.#devices.has(entry.device), "DEVICE_DUPLICATE", "the device is in the directory already");
     ensure((entry.enrolment === Enrolment.Root) === (seq === 1n), "ROOT_INVALID", "the first entry and no other is ROOT");
-    if (entry.enrolment === Enrolment.Approved) {
-      const approver = this.#devices.get(entry.approver!);
-      ensure(
-        approver !== undefined && (await verify(approver.key, entry.approved, entry.approval)),
-        "APPROVAL_INVALID",
-        "no device of the directory vouched for this one",
-      );
-    }
-    const directoryKey = this.#options.keys.directoryKey(entry.keyEpoch);
-    ensure(directoryKey !== undefined, "KEY_EPOCH_UNKNOWN", `there is no key for epoch ${entry.keyEpoch}`);
-    ensure(
-      await verifyDirectoryMac(entry, directoryKey!),
-      "DIRECTORY_MAC_INVALID",
-      "the directory entry was not made with the account key",
-    );
+    const approver = entry.approver === undefined ? undefined : this.#devices.get(entry.approver);
+    await verifyDirectoryEntry(entry, approver?.key, this.#options.keys.directoryKey);
     const key = await importPublicKey(entry.signingKey, "ECDSA");
     return { entry, key, lastOpSeq: 0n, lastObserved: 0n, lastGeneration: header.generation };
   }

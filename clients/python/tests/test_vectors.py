@@ -1,0 +1,346 @@
+"""The vectors that every language passes; docs/crypto.md says how to read them."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+import unittest
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from kpm.item.v1.item_pb2 import Item
+from kpm.kpm1.directory import Enrolment, ParsedEntry, parse_directory_entry, seal_directory_entry
+from kpm.kpm1.error import Kpm1Error, ensure
+from kpm.kpm1.header import Header
+from kpm.kpm1.item import ItemBinding, item_aad, item_key, open_item, open_item_message, pad, seal_item_with
+from kpm.kpm1.keyset import (
+    AccountSubkeys, EcdhWrap, EpochKeys, Keyset, VaultKeys, WrapBinding, WrapKind, check_keyset, derive_unlock_key,
+    open_ecdh_wrap, open_epoch_wrap, open_keyset, open_keyset_as_device, open_keyset_with_recovery, open_password_wrap,
+    wrap_aad,
+)
+from kpm.kpm1.log import VaultLog
+from kpm.kpm1.primitives import gcm_open, gcm_seal, import_public_key, sha256, verify
+from kpm.proof import proof_bytes
+from kpm.v1.vault_pb2 import Change
+
+FOLDER = Path(__file__).resolve().parents[2] / "testvectors"
+
+Vector = dict[str, Any]
+
+
+def load(subject: str) -> Vector:
+    return json.loads((FOLDER / f"{subject}.json").read_bytes())
+
+
+def unhex(vector: Vector, *names: str) -> list[bytes]:
+    return [bytes.fromhex(vector[name]) for name in names]
+
+
+def flipped(vector: Vector, name: str, flip: Vector) -> bytes:
+    data = bytearray.fromhex(vector[name])
+    data[flip["offset"]] ^= flip["xor"]
+    return bytes(data)
+
+
+def agreement_key(scalar: str) -> ec.EllipticCurvePrivateKey:
+    return ec.derive_private_key(int(scalar, 16), ec.SECP256R1())
+
+
+def by_epoch(keys: dict[str, str]) -> Callable[[int], bytes | None]:
+    return lambda epoch: bytes.fromhex(keys[str(epoch)]) if str(epoch) in keys else None
+
+
+class Subject:
+    """How the vectors of one file are read: `accept` checks all that a positive states, `refuse` does what a negative must make fail."""
+
+    def __init__(self, test: unittest.TestCase) -> None:
+        self.equal = test.assertEqual
+
+    def accept(self, vector: Vector) -> None:
+        raise NotImplementedError
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        raise NotImplementedError
+
+
+def password(vector: Vector) -> str:
+    if "password" in vector:
+        return vector["password"]
+    return bytes.fromhex(vector["password_utf16"]).decode("utf-16-be", "surrogatepass")
+
+
+class Kdf(Subject):
+    def accept(self, vector: Vector) -> None:
+        self.equal(unicodedata.normalize("NFKC", password(vector)).encode().hex(), vector["normalised"])
+        key = derive_unlock_key(password(vector), bytes.fromhex(vector["salt"]), vector["iterations"])
+        self.equal(key.hex(), vector["user_key"])
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        derive_unlock_key(password(vector), bytes.fromhex(vector["salt"]), vector["iterations"])
+
+
+class Wraps(Subject):
+    def accept(self, vector: Vector) -> None:
+        if "account_key" in vector:
+            for name, key in asdict(AccountSubkeys.of(bytes.fromhex(vector["account_key"]))).items():
+                self.equal(key.hex(), vector[f"{name}_key"])
+            return
+        self.equal(wrap_aad(WrapKind[vector["wrap"].upper()], self.binding(vector)).hex(), vector["aad"])
+        self.equal(self.open(vector).hex(), vector["plaintext"])
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        self.open(vector)
+
+    @staticmethod
+    def binding(vector: Vector) -> WrapBinding:
+        return WrapBinding(
+            account=UUID(vector["account"]), vault=UUID(vector["vault"]), key_epoch=vector["key_epoch"],
+            device=UUID(vector["device"]), iterations=vector["iterations"], salt=bytes.fromhex(vector["kdf_salt"]),
+        )
+
+    def open(self, vector: Vector) -> bytes:
+        kind, binding = WrapKind[vector["wrap"].upper()], self.binding(vector)
+        nonce, wrap = unhex(vector, "nonce", "wrapped")
+        if kind == WrapKind.PASSWORD:
+            return open_password_wrap(bytes.fromhex(vector["kek"]), nonce, wrap, binding)
+        if kind == WrapKind.EPOCH:
+            keys = open_epoch_wrap(bytes.fromhex(vector["kek"]), nonce, wrap, binding)
+            return keys.vault + keys.directory
+        recipient, ephemeral = unhex(vector, "recipient", "ephemeral")
+        key = agreement_key(vector["recipient_private"])
+        return open_ecdh_wrap(kind, EcdhWrap(recipient, ephemeral, nonce, wrap), binding, key)
+
+
+def item_binding(vector: Vector) -> ItemBinding:
+    return ItemBinding(
+        account=UUID(vector["account"]), vault=UUID(vector["vault"]), subject=UUID(vector["subject"]),
+        key_epoch=vector["key_epoch"], schema=vector["schema"], base_rev=int(vector["base_rev"]),
+        device=UUID(vector["device"]),
+    )
+
+
+class Aad(Subject):
+    def accept(self, vector: Vector) -> None:
+        key, nonce, plain, aad, sealed = unhex(vector, "key", "nonce", "plaintext", "aad", "ciphertext")
+        self.equal(item_aad(item_binding(vector)), aad)
+        self.equal(gcm_seal(key, nonce, plain, aad), sealed)
+        self.equal(gcm_open(key, nonce, sealed, aad), plain)
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        key, nonce, sealed = unhex(first, "key", "nonce", "ciphertext")
+        opened = gcm_open(key, nonce, sealed, flipped(first, "aad", vector["flip"]))
+        ensure(opened is not None, "DECRYPTION_FAILED", "it does not open")
+
+
+def verify_signed(key: str, data: bytes, signature: str | bytes) -> None:
+    raw = bytes.fromhex(signature) if isinstance(signature, str) else signature
+    ensure(verify(import_public_key(bytes.fromhex(key)), data, raw), "SIGNATURE_INVALID", "the signature does not verify")
+
+
+class HeaderVectors(Subject):
+    def accept(self, vector: Vector) -> None:
+        expected = Header(
+            kind=vector["kind"], account=UUID(vector["account"]), vault=UUID(vector["vault"]),
+            generation=int(vector["generation"]), device=UUID(vector["device"]), op_seq=int(vector["op_seq"]),
+            op_id=UUID(vector["op_id"]), subject=UUID(vector["subject"]), base_rev=int(vector["base_rev"]),
+            key_epoch=vector["key_epoch"], schema=vector["schema"], envelope_hash=bytes.fromhex(vector["envelope_hash"]),
+            commitment=bytes.fromhex(vector["commitment"]), observed_seq=int(vector["observed_seq"]),
+            observed_hash=bytes.fromhex(vector["observed_hash"]), attachments=tuple(map(UUID, vector["attachments"])),
+        )
+        data = bytes.fromhex(vector["header"])
+        self.equal(Header.parse(data), expected)
+        self.equal(expected.encode(), data)
+        self.equal(expected.rev, int(vector["rev"]))
+        self.equal(sha256(data).hex(), vector["header_hash"])
+        verify_signed(vector["signing_key"], data, vector["signature"])
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        data = flipped(first, "header", vector["flip"]) if "flip" in vector else bytes.fromhex(vector["header"])
+        Header.parse(data)
+        verify_signed(first["signing_key"], data, first["signature"])
+
+
+class Signature(Subject):
+    def accept(self, vector: Vector) -> None:
+        verify_signed(vector["signing_key"], bytes.fromhex(vector["data"]), vector["signature"])
+        if "method" in vector:
+            proof = proof_bytes(
+                vector["method"], vector["token"], int(vector["time_ms"]), bytes.fromhex(vector["nonce"])
+            )
+            self.equal(proof.hex(), vector["data"])
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        if "flip" in vector:
+            data, signature = bytes.fromhex(first["data"]), flipped(first, "signature", vector["flip"])
+            verify_signed(first["signing_key"], data, signature)
+        else:
+            verify_signed(vector["signing_key"], bytes.fromhex(vector["data"]), vector["signature"])
+
+
+class ItemVectors(Subject):
+    def accept(self, vector: Vector) -> None:
+        header = Header.parse(bytes.fromhex(vector["header"]))
+        keys = by_epoch(vector["vault_keys"])
+        vault_key = keys(header.key_epoch)
+        salt, nonce, message, envelope = unhex(vector, "salt", "nonce", "message", "envelope")
+        self.equal(pad(message).hex(), vector["padded"])
+        self.equal(item_aad(header).hex(), vector["aad"])
+        key, commitment = item_key(vault_key, salt, item_aad(header))
+        self.equal((key.hex(), commitment.hex()), (vector["item_key"], vector["commitment"]))
+        self.equal(seal_item_with(message, vault_key, header, salt, nonce).envelope, envelope)
+        self.equal(open_item_message(envelope, header, keys), message)
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        source = first if "flip" in vector else vector
+        envelope = flipped(first, "envelope", vector["flip"]) if "flip" in vector else bytes.fromhex(vector["envelope"])
+        open_item(envelope, Header.parse(bytes.fromhex(source["header"])), by_epoch(source["vault_keys"]))
+
+
+class Directory(Subject):
+    def accept(self, vector: Vector) -> None:
+        parsed = self.verified(vector, bytes.fromhex(vector["entry"]))
+        entry = parsed.entry
+        for name in ("account", "vault", "device", "approver"):
+            self.equal(str(getattr(entry, name)), vector[name])
+        self.equal((entry.enrolment, entry.key_epoch), (vector["enrolment"], vector["key_epoch"]))
+        self.equal(
+            [value.hex() for value in (entry.signing_key, entry.agreement_key, parsed.approval, parsed.approved)],
+            [vector[name] for name in ("signing_key", "ecdh_key", "approval", "to_approve")],
+        )
+        self.equal(entry.approved_bytes(), parsed.approved)
+        if entry.enrolment != Enrolment.APPROVED:
+            self.equal(seal_directory_entry(entry, bytes.fromhex(vector["directory_key"])).hex(), vector["entry"])
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        if "flip" in vector:
+            self.verified(first, flipped(first, "entry", vector["flip"]))
+        else:
+            self.verified(vector, bytes.fromhex(vector["entry"]))
+
+    @staticmethod
+    def verified(vector: Vector, data: bytes) -> ParsedEntry:
+        parsed = parse_directory_entry(data)
+        approver = vector.get("approver_signing_key")
+        parsed.verify(
+            approver and import_public_key(bytes.fromhex(approver)),
+            by_epoch({str(vector["key_epoch"]): vector["directory_key"]}),
+        )
+        return parsed
+
+
+class KeysetVectors(Subject):
+    def accept(self, vector: Vector) -> None:
+        keys = self.opened(vector)
+        self.equal(keys.account_key.hex(), vector["account_key"])
+        self.equal({str(epoch): key.vault.hex() for epoch, key in keys.epochs.items()}, vector["vault_keys"])
+        self.equal({str(epoch): key.directory.hex() for epoch, key in keys.epochs.items()}, vector["directory_keys"])
+        keyset = Keyset.parse(bytes.fromhex(vector["keyset"]))
+        self.equal(
+            (str(keyset.account), keyset.rev, keyset.key_epoch, keyset.iterations),
+            (vector["account"], int(vector["rev"]), vector["key_epoch"], vector["iterations"]),
+        )
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        if "flip" not in vector:
+            self.opened(vector)
+            return
+        header = Header.parse(bytes.fromhex(first["header"]))
+        keyset = check_keyset(flipped(first, "keyset", vector["flip"]), header)
+        VaultKeys.from_keyset(keyset, bytes.fromhex(first["account_key"]))
+
+    @staticmethod
+    def opened(vector: Vector) -> VaultKeys:
+        keyset, header = bytes.fromhex(vector["keyset"]), Header.parse(bytes.fromhex(vector["header"]))
+        if "device" in vector:
+            return open_keyset_as_device(keyset, header, UUID(vector["device"]), agreement_key(vector["device_private"]))
+        if "recovery_private" in vector:
+            return open_keyset_with_recovery(keyset, header, agreement_key(vector["recovery_private"]))
+        return open_keyset(keyset, header, vector["password"], vector.get("least_iterations", 0))
+
+
+def change(entry: Vector) -> Change:
+    return Change(
+        seq=int(entry["seq"]), kind=entry["kind"], subject_id=entry["subject"], rev=int(entry["rev"]),
+        header=bytes.fromhex(entry["header"]), signature=bytes.fromhex(entry["signature"]),
+        envelope=bytes.fromhex(entry["envelope"]), superseded=entry["superseded"],
+    )
+
+
+class Chain(Subject):
+    def accept(self, vector: Vector) -> None:
+        log = self.reader(vector)
+        for entry in vector["entries"]:
+            verified = log.append(change(entry))
+            self.equal(log.chain_hash.hex(), entry["chain_hash"])
+            if "message" in entry:
+                message = open_item_message(verified.envelope, verified.header, by_epoch(vector["vault_keys"]))
+                self.equal(message.hex(), entry["message"])
+                Item.FromString(message)
+        log.bookmark(len(vector["entries"]))
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        log = self.reader(first)
+        *before, last = (first["entries"][entry - 1] if isinstance(entry, int) else entry for entry in vector["log"])
+        try:
+            for entry in before:
+                log.append(change(entry))
+        except Kpm1Error as error:
+            raise AssertionError("an entry before the last was refused") from error
+        log.append(change(last))
+
+    @staticmethod
+    def reader(vector: Vector) -> VaultLog:
+        epochs = {
+            int(epoch): EpochKeys(bytes.fromhex(key), bytes.fromhex(vector["directory_keys"][epoch]))
+            for epoch, key in vector["vault_keys"].items()
+        }
+        log = VaultLog(UUID(vector["account"]), VaultKeys(bytes.fromhex(vector["account_key"]), epochs))
+        log.welcome(int(vector["generation"]), 1000)
+        return log
+
+
+SUBJECTS: dict[str, type[Subject]] = {
+    "aad": Aad, "chain": Chain, "directory": Directory, "header": HeaderVectors, "item": ItemVectors, "kdf": Kdf,
+    "keyset": KeysetVectors, "signature": Signature, "wraps": Wraps,
+}
+
+
+class VectorsTest(unittest.TestCase):
+    """One test for the positives and one for the negatives of each subject."""
+
+    maxDiff = None
+
+    def test_every_file_has_its_test_and_there_are_300_refusals(self) -> None:
+        files = sorted(path.stem for path in FOLDER.glob("*.json"))
+        self.assertEqual(files, sorted(SUBJECTS))
+        self.assertGreaterEqual(sum(len(load(name)["negative"]) for name in files), 300)
+
+    def accepts(self, name: str) -> None:
+        positive = load(name)["positive"]
+        self.assertTrue(positive)
+        for vector in positive:
+            with self.subTest(vector["name"]):
+                SUBJECTS[name](self).accept(vector)
+
+    def refuses(self, name: str) -> None:
+        vectors = load(name)
+        self.assertTrue(vectors["negative"])
+        for vector in vectors["negative"]:
+            with self.subTest(vector["name"]), self.assertRaises(Kpm1Error) as refused:
+                SUBJECTS[name](self).refuse(vector, vectors["positive"][0])
+            with self.subTest(vector["name"]):
+                self.assertEqual(refused.exception.code, vector["error"])
+
+
+for _name in SUBJECTS:
+    setattr(VectorsTest, f"test_{_name}_is_read_as_it_says", lambda self, name=_name: self.accepts(name))
+    setattr(VectorsTest, f"test_{_name}_is_refused_as_it_says", lambda self, name=_name: self.refuses(name))
+
+
+if __name__ == "__main__":
+    unittest.main()
