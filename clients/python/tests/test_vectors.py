@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 import unittest
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -331,9 +332,10 @@ class VectorsTest(unittest.TestCase):
         vectors = load(name)
         self.assertTrue(vectors["negative"])
         for vector in vectors["negative"]:
-            with self.subTest(vector["name"]), self.assertRaises(Kpm1Error) as refused:
-                SUBJECTS[name](self).refuse(vector, vectors["positive"][0])
-            with self.subTest(vector["name"]):
+            with self.subTest(vector["name"]), warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # of protobuf's C++ parser, about malformed input
+                with self.assertRaises(Kpm1Error) as refused:
+                    SUBJECTS[name](self).refuse(vector, vectors["positive"][0])
                 self.assertEqual(refused.exception.code, vector["error"])
 
 

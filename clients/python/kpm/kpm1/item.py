@@ -114,10 +114,14 @@ def open_item(envelope: bytes, header: Header, vault_key: Callable[[int], bytes 
     gives the vault key of an epoch, or None. Raises Kpm1Error as docs/crypto.md lists, in its order.
     """
     message = open_item_message(envelope, header, vault_key)
+    item = Item()
     try:
-        return Item.FromString(message)
+        # The C++ parser only warns of some malformed input, but tells how much of it was read.
+        read = item.MergeFromString(message)
     except DecodeError as error:
         raise Kpm1Error("ITEM_INVALID", "the item is no valid message") from error
+    ensure(read == len(message), "ITEM_INVALID", "the item is no valid message")
+    return item
 
 
 def open_item_message(envelope: bytes, header: Header, vault_key: Callable[[int], bytes | None]) -> bytes:
