@@ -28,10 +28,10 @@ internal sealed class RawPeer : IAsyncDisposable
 
     public string Address { get; }
 
-    public static async Task<RawPeer> StartAsync(RequestDelegate answer)
+    public static async Task<RawPeer> StartAsync(RequestDelegate answer, int port = 0)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(o => o.Listen(IPAddress.Loopback, 0, l => l.Protocols = HttpProtocols.Http2));
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(o => o.Listen(IPAddress.Loopback, port, l => l.Protocols = HttpProtocols.Http2));
         builder.Services.AddLogging(l => l.ClearProviders());
         var app = builder.Build();
         app.Run(answer);

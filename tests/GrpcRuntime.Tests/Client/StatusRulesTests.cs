@@ -299,26 +299,24 @@ public sealed class StatusRulesTests
         Assert.Throws<InvalidOperationException>(call.GetTrailers);
     }
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public async Task A_server_that_speaks_something_else_or_hangs_up_is_unavailable(bool answers)
+    [Fact]
+    public async Task A_server_that_hangs_up_is_unavailable()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var serving = Task.Run(
-            async () =>
-            {
-                using var client = await listener.AcceptTcpClientAsync(Stop);
-                if (answers)
-                {
-                    await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"u8.ToArray(), Stop);
-                }
-            },
-            Stop);
-        using var channel = GrpcChannel.ForAddress($"http://{listener.LocalEndpoint}");
+        using var channel = ServeOnce(_ => Task.CompletedTask, out var serving);
 
         await channel.Call().ResponseAsync.FailsAsync(StatusCode.Unavailable);
+        await serving;
+    }
+
+    [Fact]
+    public async Task A_server_that_does_not_speak_http2_fails_the_call_at_once()
+    {
+        using var channel = ServeOnce(stream => stream.WriteAsync("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"u8.ToArray(), Stop).AsTask(), out var serving);
+
+        var error = await Assert.ThrowsAsync<RpcException>(() => channel.Call().ResponseAsync.WaitAsync(TimeSpan.FromSeconds(30), Stop));
+
+        // By whether the answer or the end of the connection is seen first.
+        Assert.Contains(error.StatusCode, new[] { StatusCode.Internal, StatusCode.Unavailable });
         await serving;
     }
 
@@ -336,6 +334,23 @@ public sealed class StatusRulesTests
         using var channel = peer.Channel();
 
         await channel.Call().ResponseAsync.FailsAsync(expected);
+    }
+
+    private static GrpcChannel ServeOnce(Func<NetworkStream, Task> answer, out Task serving)
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        serving = ServeAsync(listener, answer);
+        return GrpcChannel.ForAddress($"http://{listener.LocalEndpoint}");
+    }
+
+    private static async Task ServeAsync(TcpListener listener, Func<NetworkStream, Task> answer)
+    {
+        using (listener)
+        using (var client = await listener.AcceptTcpClientAsync(Stop))
+        {
+            await answer(client.GetStream());
+        }
     }
 
     private static async Task ReadToEndAsync(AsyncServerStreamingCall<string> call)

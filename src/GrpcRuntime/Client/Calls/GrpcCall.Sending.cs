@@ -71,7 +71,7 @@ internal abstract partial class GrpcCall
     private TimeSpan? PauseBeforeRetry(Exception error, HttpContent content, ref int retries, ref int reconnects)
     {
         // What was streamed is gone; a request that never found a connection was not.
-        if (content is StreamingContent { IsStarted: true })
+        if (content is StreamingContent { IsUsed: true })
         {
             return null;
         }

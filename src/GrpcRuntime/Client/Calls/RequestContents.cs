@@ -60,16 +60,23 @@ internal sealed class UnaryContent : HttpContent
 /// <summary>The body of a request with a stream of messages: lends the transport's stream to the writer until it is done.</summary>
 internal sealed class StreamingContent : HttpContent
 {
-    private readonly TaskCompletionSource<Stream?> _stream = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource _done = new();
+    private Stream? _stream;
+    private int _used;
 
     public StreamingContent() => Headers.ContentType = GrpcContentType.Value;
 
-    /// <summary>The stream to write to, when the request is being sent; null when the call ended before.</summary>
-    public Task<Stream?> Stream => _stream.Task;
-
     /// <summary>Whether anything may have been written, so that the request cannot be sent again.</summary>
-    public bool IsStarted => _stream.Task.IsCompleted;
+    public bool IsUsed => Volatile.Read(ref _used) != 0;
+
+    /// <summary>The stream to write to, when the request is being sent; null when the call ended before.</summary>
+    public async ValueTask<Stream?> OpenAsync()
+    {
+        await _open.Task;
+        Interlocked.Exchange(ref _used, 1);
+        return Volatile.Read(ref _stream);
+    }
 
     /// <summary>Ends the body.</summary>
     public void Complete() => _done.TrySetResult();
@@ -77,14 +84,27 @@ internal sealed class StreamingContent : HttpContent
     /// <summary>Gives the body up: its stream is reset if it is open still.</summary>
     public void Abort()
     {
-        _stream.TrySetResult(null);
+        _open.TrySetResult();
         _done.TrySetCanceled();
     }
 
     protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
-        _stream.TrySetResult(stream)
-            ? _done.Task
-            : throw new InvalidOperationException("A request stream cannot be sent a second time.");
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    /// <summary>The transport comes again when a connection was lost before the server saw the request.</summary>
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        // The headers wait for the first write otherwise, and the server may be the one to speak first.
+        await stream.FlushAsync(cancellationToken);
+        if (IsUsed)
+        {
+            throw new IOException("The connection was lost, and what was streamed cannot be sent again.");
+        }
+
+        Volatile.Write(ref _stream, stream);
+        _open.TrySetResult();
+        await _done.Task;
+    }
 
     protected override bool TryComputeLength(out long length)
     {

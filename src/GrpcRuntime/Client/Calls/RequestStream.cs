@@ -72,7 +72,7 @@ internal sealed class RequestStream<TRequest, TResponse>(GrpcCall<TRequest, TRes
     {
         try
         {
-            _stream ??= await content.Stream ?? throw AfterEnd();
+            _stream ??= await content.OpenAsync() ?? throw AfterEnd();
             await _stream.WriteAsync(frame.Memory, call.Token);
             if (WriteOptions is not { } options || !options.Flags.HasFlag(WriteFlags.BufferHint))
             {
