@@ -13,7 +13,5 @@ internal abstract class BenchCase
 
     public abstract Task RunAsync(BenchContext context, CancellationToken cancel);
 
-    protected static string PerSecond(double value) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{value:#,0}/s");
-
     protected static string Microseconds(double value) => string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{value:#,0} us");
 }

@@ -46,16 +46,16 @@ internal sealed class DurablePushes : BenchCase
         return await Paired.MeasureAsync(
             context.Options.Pairs,
             c => load.PushesAsync(1, context.Options.Duration, c),
-            c => anchor == null ? Task.FromResult(LoadResult.None) : anchor.PutsAsync(devices.Count, context.Options.Duration),
+            _ => etcd == null ? Task.FromResult(LoadResult.None) : etcd.Process.ChargeAsync(() => anchor!.PutsAsync(devices.Count, context.Options.Duration)),
             cancel);
     }
 
     private void Report(BenchContext context, string what, string? missing, List<(LoadResult Ours, LoadResult Anchor)> results, Bound? must, Bound? goal)
     {
-        context.Report.AddRatio(Name, what + "/s", [.. results.Select(r => (r.Ours.Rate, r.Anchor.Rate))], PerSecond, must, goal, missing);
-        context.Report.AddRatio(Name, what + ", p50", [.. results.Select(r => (r.Ours.P50, r.Anchor.P50))], Microseconds, missing: missing);
+        context.Report.AddRates(Name, what + "/s", results, must, goal, missing);
+        context.Report.AddLatencies(Name, what + ", p50", results, r => r.P50, missing: missing);
         var bound = what == "pushes, 256 devices" ? Bound.Max(1.0) : null;
-        context.Report.AddRatio(Name, what + ", p99", [.. results.Select(r => (r.Ours.P99, r.Anchor.P99))], Microseconds, bound, bound, missing);
+        context.Report.AddLatencies(Name, what + ", p99", results, r => r.P99, bound, bound, missing);
     }
 }
 
@@ -81,7 +81,7 @@ internal sealed class PipelinedPushes : BenchCase
             c => deepLoad.PushesAsync(InFlight, context.Options.Duration, c),
             c => shallowLoad.PushesAsync(1, context.Options.Duration, c),
             cancel);
-        context.Report.AddRatio(Name, $"pushes/s, {Devices} devices x {InFlight} in flight against x 1", [.. results.Select(r => (r.Ours.Rate, r.Anchor.Rate))], PerSecond, Bound.Min(1.5), Bound.Min(3));
+        context.Report.AddRates(Name, $"pushes/s, {Devices} devices x {InFlight} in flight against x 1", results, Bound.Min(1.5), Bound.Min(3));
         deep.ForEach(d => d.Dispose());
         shallow.ForEach(d => d.Dispose());
     }

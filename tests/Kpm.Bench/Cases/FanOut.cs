@@ -38,8 +38,8 @@ internal sealed class FanOut : BenchCase
                 c => load.PushesToStreamsAsync(pushes, c),
                 c => anchor == null ? Task.FromResult(LoadResult.None) : anchor.PutsToWatchersAsync(receivers, pushes, c),
                 cancel);
-            context.Report.AddRatio(Name, $"push to stream, {receivers} receivers, p50", [.. results.Select(r => (r.Ours.P50, r.Anchor.P50))], Microseconds, must, goal, missing);
-            context.Report.AddRatio(Name, $"push to stream, {receivers} receivers, p99", [.. results.Select(r => (r.Ours.P99, r.Anchor.P99))], Microseconds, Bound.Max(1.5), Bound.Max(1.0), missing);
+            context.Report.AddLatencies(Name, $"push to stream, {receivers} receivers, p50", results, r => r.P50, must, goal, missing);
+            context.Report.AddLatencies(Name, $"push to stream, {receivers} receivers, p99", results, r => r.P99, Bound.Max(1.5), Bound.Max(1.0), missing);
             devices.ForEach(d => d.Dispose());
         }
     }

@@ -15,7 +15,7 @@ internal sealed class RuntimeStreams : BenchCase
 
     public override async Task RunAsync(BenchContext context, CancellationToken cancel)
     {
-        await using var ours = await AnchorServer.StartAsync("bare", cancel);
+        await using var ours = await AnchorServer.StartAsync("grpc", cancel);
         await using var hand = await AnchorServer.StartAsync("bare", cancel);
         var body = RawRequest.Frame(new Payload { Data = ByteString.CopyFrom(new byte[1024]) }.ToByteArray());
         var (pairs, duration) = (context.Options.Pairs, context.Options.Duration);
@@ -25,10 +25,10 @@ internal sealed class RuntimeStreams : BenchCase
             var request = new RawRequest(EchoGrpcService.Path + nameof(EchoService.EchoServiceBase.PingPong), body);
             var results = await Paired.MeasureAsync(
                 pairs,
-                _ => RawLoad.PingPongAsync(ours.Address, request, streams, duration),
-                _ => RawLoad.PingPongAsync(hand.Address, request, streams, duration),
+                _ => ours.Process.ChargeAsync(() => RawLoad.PingPongAsync(ours.Address, request, streams, duration)),
+                _ => hand.Process.ChargeAsync(() => RawLoad.PingPongAsync(hand.Address, request, streams, duration)),
                 cancel);
-            context.Report.AddRatio(Name, $"ping-pong, {streams} streams on one connection", [.. results.Select(r => (r.Ours.Rate, r.Anchor.Rate))], PerSecond, Bound.Min(0.8), Bound.Min(0.95));
+            context.Report.AddRates(Name, $"ping-pong, {streams} streams on one connection", results, Bound.Min(0.8), Bound.Min(0.95));
         }
 
         foreach (var calls in (int[])[1, 8])
@@ -37,16 +37,10 @@ internal sealed class RuntimeStreams : BenchCase
             var responseBytes = (long)HandFramedService.StreamedMessages * body.Length;
             var results = await Paired.MeasureAsync(
                 pairs,
-                _ => RawLoad.CallsAsync(ours.Address, request, 1, calls, responseBytes, duration),
-                _ => RawLoad.CallsAsync(hand.Address, request, 1, calls, responseBytes, duration),
+                _ => ours.Process.ChargeAsync(() => RawLoad.CallsAsync(ours.Address, request, 1, calls, responseBytes, duration)),
+                _ => hand.Process.ChargeAsync(() => RawLoad.CallsAsync(hand.Address, request, 1, calls, responseBytes, duration)),
                 cancel);
-            context.Report.AddRatio(
-                Name,
-                $"server stream of 1,000 messages, {calls} at a time",
-                [.. results.Select(r => (r.Ours.Rate * HandFramedService.StreamedMessages, r.Anchor.Rate * HandFramedService.StreamedMessages))],
-                PerSecond,
-                Bound.Min(0.8),
-                Bound.Min(0.95));
+            context.Report.AddRates(Name, $"server streams of 1,000 messages, {calls} at a time", results, Bound.Min(0.8), Bound.Min(0.95));
         }
 
         foreach (var (connections, concurrency) in ((int, int)[])[(1, 100), (32, 1)])
@@ -55,10 +49,10 @@ internal sealed class RuntimeStreams : BenchCase
             var request = new RawRequest(EchoGrpcService.Path + nameof(EchoService.EchoServiceBase.Echo), empty);
             var results = await Paired.MeasureAsync(
                 pairs,
-                _ => RawLoad.CallsAsync(ours.Address, request, connections, concurrency, empty.Length, duration),
-                _ => RawLoad.CallsAsync(hand.Address, request, connections, concurrency, empty.Length, duration),
+                _ => ours.Process.ChargeAsync(() => RawLoad.CallsAsync(ours.Address, request, connections, concurrency, empty.Length, duration)),
+                _ => hand.Process.ChargeAsync(() => RawLoad.CallsAsync(hand.Address, request, connections, concurrency, empty.Length, duration)),
                 cancel);
-            context.Report.AddRatio(Name, $"unary echo of an empty message, {connections} x {concurrency}", [.. results.Select(r => (r.Ours.Rate, r.Anchor.Rate))], PerSecond);
+            context.Report.AddRates(Name, $"unary echo of an empty message, {connections} x {concurrency}", results);
         }
     }
 }

@@ -40,22 +40,21 @@ internal sealed class UnaryCalls : BenchCase
             {
                 var results = await Paired.MeasureAsync(
                     pairs,
-                    _ => RawLoad.CallsAsync(server.Address, call, connections, concurrency, length, duration),
-                    _ => RawLoad.CallsAsync(bare.Address, echo, connections, concurrency, empty.Length, duration),
+                    _ => server.Process.ChargeAsync(() => RawLoad.CallsAsync(server.Address, call, connections, concurrency, length, duration)),
+                    _ => bare.Process.ChargeAsync(() => RawLoad.CallsAsync(bare.Address, echo, connections, concurrency, empty.Length, duration)),
                     cancel);
-                context.Report.AddRatio(
+                context.Report.AddRates(
                     Name,
                     $"{name}, {connections} connections x {concurrency}",
-                    [.. results.Select(r => (r.Ours.Rate, r.Anchor.Rate))],
-                    PerSecond,
+                    results,
                     judged ? Bound.Min(must) : null,
                     judged ? Bound.Min(goal) : null);
             }
 
             var single = await Paired.MeasureAsync(
                 pairs,
-                _ => RawLoad.CallsAsync(server.Address, call, 1, 1, length, duration),
-                _ => RawLoad.CallsAsync(bare.Address, echo, 1, 1, empty.Length, duration),
+                _ => server.Process.ChargeAsync(() => RawLoad.CallsAsync(server.Address, call, 1, 1, length, duration)),
+                _ => bare.Process.ChargeAsync(() => RawLoad.CallsAsync(bare.Address, echo, 1, 1, empty.Length, duration)),
                 cancel);
             context.Report.Add(new Row
             {

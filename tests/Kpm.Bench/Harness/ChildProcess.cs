@@ -74,6 +74,14 @@ internal sealed class ChildProcess : IAsyncDisposable
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
     }
 
+    /// <summary>Runs a load against the process and notes the CPU time, user and system, that the process used meanwhile.</summary>
+    public async Task<LoadResult> ChargeAsync(Func<Task<LoadResult>> load)
+    {
+        var before = CpuTime();
+        var result = await load();
+        return result with { ServerCpu = CpuTime() - before };
+    }
+
     /// <summary>CPU time used so far, user and system.</summary>
     public TimeSpan CpuTime()
     {

@@ -34,6 +34,12 @@ internal sealed record LoadResult(int Count, TimeSpan Elapsed, long[] SortedTick
     /// <summary>Stands for an anchor that can't be had.</summary>
     public static LoadResult None { get; } = new(0, TimeSpan.FromSeconds(1), []);
 
+    /// <summary>CPU time that the server used meanwhile; zero where nobody looked.</summary>
+    public TimeSpan ServerCpu { get; init; }
+
+    /// <summary>Server CPU in microseconds an operation: says more than the rate where other work is on the machine.</summary>
+    public double CpuPerOperation => Count == 0 ? 0 : ServerCpu.TotalMicroseconds / Count;
+
     /// <summary>Completed operations per second.</summary>
     public double Rate => Count / Elapsed.TotalSeconds;
 

@@ -25,6 +25,9 @@ internal sealed record Row
     public required string Unit { get; init; }
     public string Ours { get; init; } = "";
     public string Anchor { get; init; } = "";
+
+    /// <summary>Server CPU an operation, ours and the anchor's; empty where it says nothing.</summary>
+    public string Cpu { get; init; } = "";
     public double[] Samples { get; init; } = [];
     public Bound? Must { get; init; }
     public Bound? Goal { get; init; }
@@ -56,23 +59,16 @@ internal sealed class Report
     {
         _rows.Add(row);
         var figure = row.Median is { } median ? Figure(median, row.Unit) + Range(row) : row.Missing;
-        Console.Error.WriteLine($"  {row.Id} {row.What}: {figure}  [{row.Verdict}]  ours {row.Ours}  anchor {row.Anchor}");
+        Console.Error.WriteLine($"  {row.Id} {row.What}: {figure}  [{row.Verdict}]  ours {row.Ours}  anchor {row.Anchor}  cpu {row.Cpu}");
     }
 
-    /// <summary>Adds a row of ratios ours / anchor, one a pair; with <paramref name="missing"/>, why there is no anchor, only ours.</summary>
-    public void AddRatio(string id, string what, IReadOnlyList<(double Ours, double Anchor)> pairs, Func<double, string> format, Bound? must = null, Bound? goal = null, string? missing = null) =>
-        Add(new Row
-        {
-            Id = id,
-            What = what,
-            Unit = "x",
-            Samples = missing != null ? [] : [.. pairs.Select(p => p.Ours / p.Anchor)],
-            Ours = format(Statistics.Median([.. pairs.Select(p => p.Ours)])),
-            Anchor = missing != null ? "" : format(Statistics.Median([.. pairs.Select(p => p.Anchor)])),
-            Must = must,
-            Goal = goal,
-            Missing = missing,
-        });
+    /// <summary>Adds a row of rates, ours / anchor; with <paramref name="missing"/>, why there is no anchor, only ours.</summary>
+    public void AddRates(string id, string what, IReadOnlyList<(LoadResult Ours, LoadResult Anchor)> pairs, Bound? must = null, Bound? goal = null, string? missing = null) =>
+        AddRatio(id, what, pairs, r => r.Rate, v => Text($"{v:#,0}/s"), must, goal, missing, Cpu(pairs, missing));
+
+    /// <summary>Adds a row of latencies, ours / anchor.</summary>
+    public void AddLatencies(string id, string what, IReadOnlyList<(LoadResult Ours, LoadResult Anchor)> pairs, Func<LoadResult, double> microseconds, Bound? must = null, Bound? goal = null, string? missing = null) =>
+        AddRatio(id, what, pairs, microseconds, v => Text($"{v:#,0} us"), must, goal, missing, cpu: "");
 
     public string Table(BenchEnvironment environment)
     {
@@ -81,13 +77,14 @@ internal sealed class Report
         text.AppendLine();
         string[][] cells =
         [
-            ["#", "What", "Ours", "Anchor", "Figure", "Range", "Must", "Goal", "Verdict"],
+            ["#", "What", "Ours", "Anchor", "Server CPU/op", "Figure", "Range", "Must", "Goal", "Verdict"],
             .. _rows.Select(r => new[]
             {
                 r.Id,
                 r.What,
                 r.Ours,
                 r.Anchor,
+                r.Cpu,
                 r.Median is { } median ? Figure(median, r.Unit) : "n/a",
                 r.Missing ?? Range(r).Trim(),
                 Limit(r.Must, r.Unit),
@@ -120,6 +117,7 @@ internal sealed class Report
                     r.Unit,
                     r.Ours,
                     r.Anchor,
+                    r.Cpu,
                     r.Median,
                     r.Samples,
                     must = Limit(r.Must, r.Unit),
@@ -129,6 +127,39 @@ internal sealed class Report
                 }),
             },
             Json);
+
+    private void AddRatio(
+        string id,
+        string what,
+        IReadOnlyList<(LoadResult Ours, LoadResult Anchor)> pairs,
+        Func<LoadResult, double> figure,
+        Func<double, string> format,
+        Bound? must,
+        Bound? goal,
+        string? missing,
+        string cpu) =>
+        Add(new Row
+        {
+            Id = id,
+            What = what,
+            Unit = "x",
+            Samples = missing != null ? [] : [.. pairs.Select(p => figure(p.Ours) / figure(p.Anchor))],
+            Ours = format(Statistics.Median([.. pairs.Select(p => figure(p.Ours))])),
+            Anchor = missing != null ? "" : format(Statistics.Median([.. pairs.Select(p => figure(p.Anchor))])),
+            Cpu = cpu,
+            Must = must,
+            Goal = goal,
+            Missing = missing,
+        });
+
+    private static string Cpu(IReadOnlyList<(LoadResult Ours, LoadResult Anchor)> pairs, string? missing)
+    {
+        var ours = Statistics.Median([.. pairs.Select(p => p.Ours.CpuPerOperation)]);
+        var anchor = Statistics.Median([.. pairs.Select(p => p.Anchor.CpuPerOperation)]);
+        return missing != null ? Text($"{ours:0.0} us") : Text($"{ours:0.0} / {anchor:0.0} us");
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 
     private static void AppendLine(StringBuilder text, IEnumerable<string> cells) => text.Append("| ").AppendJoin(" | ", cells).AppendLine(" |");
 
