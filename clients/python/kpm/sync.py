@@ -115,7 +115,8 @@ class SyncStream:
         elif message == "changes":
             for event in vault.apply(response.changes):
                 self._events.put(event)
-            self._outgoing.put(SyncRequest(ack=Ack(seq=log.seq)))
+            if not vault.in_batch:
+                self._outgoing.put(SyncRequest(ack=Ack(seq=log.seq)))
         elif message == "caught_up":
             log.bookmark(response.caught_up.seq)
             self._events.put(VaultEvent("caughtUp", log.seq))

@@ -106,6 +106,8 @@ class Vault:
         self.items: dict[UUID, Item] = {}
         """The current items."""
         self._made: set[bytes] = set()
+        self.in_batch = False
+        """The last change belongs to an atomic batch whose rest has not come yet."""
         self._batch: list[VaultEvent] = []
         self._last_op_seq = 0
         self._lock = threading.RLock()
@@ -223,7 +225,8 @@ class Vault:
             event = self._event(self.log.append(change))
             if event:
                 self._batch.append(event)
-            if not change.more_in_batch:
+            self.in_batch = change.more_in_batch
+            if not self.in_batch:
                 events += self._batch
                 self._batch.clear()
         ensure(

@@ -123,7 +123,9 @@ export class SyncStream implements AsyncIterable<VaultEvent> {
         for (const event of await vault.apply(message.value)) {
           this.#events.put(event);
         }
-        this.#send({ case: "ack", value: { seq: log.seq } });
+        if (!vault.inBatch) {
+          this.#send({ case: "ack", value: { seq: log.seq } });
+        }
         break;
       case "caughtUp":
         log.bookmark(message.value.seq);

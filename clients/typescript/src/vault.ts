@@ -68,6 +68,7 @@ export class Vault {
   readonly items = new Map<string, Item>();
   readonly #made = new Set<string>();
   readonly #batch: VaultEvent[] = [];
+  #inBatch = false;
   #lastOpSeq = 0n;
 
   private constructor(
@@ -134,6 +135,11 @@ export class Vault {
     return vault;
   }
 
+  /** The last change belongs to an atomic batch whose rest has not come yet. */
+  get inBatch(): boolean {
+    return this.#inBatch;
+  }
+
   /**
    * An operation that writes an item: a new one, or the next revision of `id`. Operations are to be sent in the order
    * in which they were made.
@@ -193,7 +199,8 @@ export class Vault {
       if (event) {
         this.#batch.push(event);
       }
-      if (!change.moreInBatch) {
+      this.#inBatch = change.moreInBatch;
+      if (!this.#inBatch) {
         events.push(...this.#batch.splice(0));
       }
     }
