@@ -16,6 +16,13 @@ internal static class Peers
     /// <summary>Runs <c>node</c> on a script of the folder <c>node</c>, whose packages are installed first where they are not.</summary>
     public static async Task<(int ExitCode, string Output)> NodeAsync(string script, string[] arguments, CancellationToken cancellationToken)
     {
+        var folder = await InstallNodePackagesAsync(cancellationToken);
+        return await RunAsync("node", [script, .. arguments], folder, cancellationToken);
+    }
+
+    /// <summary>The folder of the scripts, its packages installed.</summary>
+    public static async Task<string> InstallNodePackagesAsync(CancellationToken cancellationToken)
+    {
         var folder = Path.Combine(ProjectFolder, "node");
         await NpmGate.WaitAsync(cancellationToken);
         try
@@ -32,7 +39,7 @@ internal static class Peers
             NpmGate.Release();
         }
 
-        return await RunAsync("node", [script, .. arguments], folder, cancellationToken);
+        return folder;
     }
 
     public static async Task<(int ExitCode, string Output)> RunAsync(string program, string[] arguments, string folder, CancellationToken cancellationToken)
