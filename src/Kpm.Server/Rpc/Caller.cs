@@ -1,3 +1,5 @@
+using Grpc.Core;
+
 namespace Kpm.Server.Rpc;
 
 /// <summary>Who calls: the live session that the access token opened.</summary>
@@ -13,4 +15,22 @@ internal sealed record Caller
 
     /// <summary>The device's P-256 public key, 65 bytes.</summary>
     public required byte[] SigningKey { get; init; }
+
+    /// <summary>SHA-256 of the access token of this call: what a <see cref="Kpm.V1.DeviceProof"/> over it signs.</summary>
+    public required byte[] AccessTokenHash { get; init; }
+}
+
+internal static class CallerContext
+{
+    private static readonly object Key = new();
+
+    /// <summary>The caller of an rpc that demands a session.</summary>
+    public static Caller Caller(this ServerCallContext context) =>
+        context.CallerOrNull() ?? throw new InvalidOperationException($"{context.Method} does not demand a session.");
+
+    /// <summary>Null for an anonymous call.</summary>
+    public static Caller? CallerOrNull(this ServerCallContext context) =>
+        context.UserState.TryGetValue(Key, out var caller) ? (Caller)caller : null;
+
+    public static void SetCaller(this ServerCallContext context, Caller caller) => context.UserState[Key] = caller;
 }

@@ -16,7 +16,7 @@ from kpm.v1 import constraints_pb2 as kpm_dot_v1_dot_constraints__pb2
 from kpm.v1 import session_pb2 as kpm_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ckpm/v1/account_service.proto\x12\x06kpm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18kpm/v1/constraints.proto\x1a\x14kpm/v1/session.proto\"_\n\x17GetSignInOptionsRequest\x12\"\n\x06locale\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01 #H\x01R\x06locale\x12 \n\x06region\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x18\x02 \x02R\x06region\"w\n\x06Region\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n\tlanguages\x18\x03 \x03(\tR\tlanguages\x12\'\n\x0f\x61pplication_ids\x18\x04 \x03(\tR\x0e\x61pplicationIds\"\x80\x02\n\rPasswordRules\x12\x1d\n\nmin_length\x18\x01 \x01(\x05R\tminLength\x12\x1d\n\nmax_length\x18\x02 \x01(\x05R\tmaxLength\x12\x14\n\x05\x64igit\x18\x03 \x01(\x08R\x05\x64igit\x12*\n\x11lower_case_letter\x18\x04 \x01(\x08R\x0flowerCaseLetter\x12*\n\x11upper_case_letter\x18\x05 \x01(\x08R\x0fupperCaseLetter\x12$\n\x0eno_white_space\x18\x06 \x01(\x08R\x0cnoWhiteSpace\x12\x1d\n\nnot_common\x18\x07 \x01(\x08R\tnotCommon\"W\n\x0b\x43onsentText\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\"\x9d\x02\n\x18GetSignInOptionsResponse\x12\'\n\x0fselected_region\x18\x01 \x01(\tR\x0eselectedRegion\x12(\n\x07regions\x18\x02 \x03(\x0b\x32\x0e.kpm.v1.RegionR\x07regions\x12.\n\x07methods\x18\x03 \x03(\x0e\x32\x14.kpm.v1.SignInMethodR\x07methods\x12<\n\x0epassword_rules\x18\x04 \x01(\x0b\x32\x15.kpm.v1.PasswordRulesR\rpasswordRules\x12@\n\x11marketing_consent\x18\x05 \x01(\x0b\x32\x13.kpm.v1.ConsentTextR\x10marketingConsent\"\x80\x03\n\x14\x43reateAccountRequest\x12!\n\x05\x65mail\x18\x01 \x01(\tB\x0b\xa2\xbb\x18\x07\x08\x01 \xfe\x01\x30\x01R\x05\x65mail\x12%\n\x08password\x18\x02 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x08R\x08password\x12>\n\x15password_confirmation\x18\x03 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x08R\x14passwordConfirmation\x12\"\n\x06region\x18\x04 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x18\x02 \x02R\x06region\x12&\n\x08language\x18\x05 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01 #H\x01R\x08language\x12+\n\x11marketing_consent\x18\x06 \x01(\x08R\x10marketingConsent\x12\x31\n\x0f\x63onsent_version\x18\x07 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01  R\x0e\x63onsentVersion\x12\x32\n\x06\x64\x65vice\x18\x08 \x01(\x0b\x32\x12.kpm.v1.DeviceInfoB\x06\xa2\xbb\x18\x02\x08\x01R\x06\x64\x65vice\"\x9a\x01\n\x0e\x41\x63\x63ountCreated\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.AccountR\x07\x61\x63\x63ount\x12)\n\x07session\x18\x02 \x01(\x0b\x32\x0f.kpm.v1.SessionR\x07session\x12\x32\n\nactivation\x18\x03 \x01(\x0b\x32\x12.kpm.v1.ActivationR\nactivation\"V\n\x15\x43reateAccountResponse\x12\x32\n\x07\x63reated\x18\x01 \x01(\x0b\x32\x16.kpm.v1.AccountCreatedH\x00R\x07\x63reatedB\t\n\x07outcome\"\x8d\x01\n\rSignInRequest\x12!\n\x05\x65mail\x18\x01 \x01(\tB\x0b\xa2\xbb\x18\x07\x08\x01 \xfe\x01\x30\x01R\x05\x65mail\x12%\n\x08password\x18\x02 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x08R\x08password\x12\x32\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x12.kpm.v1.DeviceInfoB\x06\xa2\xbb\x18\x02\x08\x01R\x06\x64\x65vice\"`\n\x08SignedIn\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.AccountR\x07\x61\x63\x63ount\x12)\n\x07session\x18\x02 \x01(\x0b\x32\x0f.kpm.v1.SessionR\x07session\"L\n\x0eSignInResponse\x12/\n\tsigned_in\x18\x01 \x01(\x0b\x32\x10.kpm.v1.SignedInH\x00R\x08signedInB\t\n\x07outcome\"z\n\x15RefreshSessionRequest\x12.\n\rrefresh_token\x18\x01 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x02R\x0crefreshToken\x12\x31\n\x05proof\x18\x02 \x01(\x0b\x32\x13.kpm.v1.DeviceProofB\x06\xa2\xbb\x18\x02\x08\x01R\x05proof\"C\n\x16RefreshSessionResponse\x12)\n\x07session\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.SessionR\x07session\";\n\x0eSignOutRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\trequestId\"\x11\n\x0fSignOutResponse\"\x13\n\x11GetAccountRequest\"s\n\x12GetAccountResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.AccountR\x07\x61\x63\x63ount\x12\x32\n\nactivation\x18\x02 \x01(\x0b\x32\x12.kpm.v1.ActivationR\nactivation\"b\n\x12ListDevicesRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xa2\xbb\x18\x03@\xc8\x01R\x08pageSize\x12&\n\npage_token\x18\x02 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02R\tpageToken\"\xa8\x04\n\x06\x44\x65vice\x12\x1b\n\tdevice_id\x18\x01 \x01(\tR\x08\x64\x65viceId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12,\n\x08platform\x18\x03 \x01(\x0e\x32\x10.kpm.v1.PlatformR\x08platform\x12%\n\x0e\x61pplication_id\x18\x04 \x01(\tR\rapplicationId\x12/\n\x13\x61pplication_version\x18\x05 \x01(\tR\x12\x61pplicationVersion\x12\x18\n\x07\x63urrent\x18\x06 \x01(\x08R\x07\x63urrent\x12\x37\n\tlinked_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08linkedAt\x12<\n\x0clast_seen_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nlastSeenAt\x12\x16\n\x06online\x18\t \x01(\x08R\x06online\x12\x39\n\nrevoked_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\trevokedAt\x12X\n\x1arevocation_acknowledged_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x18revocationAcknowledgedAt\x12)\n\x10\x61\x63knowledged_seq\x18\x0c \x01(\x04R\x0f\x61\x63knowledgedSeq\"g\n\x13ListDevicesResponse\x12(\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x0e.kpm.v1.DeviceR\x07\x64\x65vices\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"i\n\x13RevokeDeviceRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\trequestId\x12\'\n\tdevice_id\x18\x02 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\x08\x64\x65viceId\">\n\x14RevokeDeviceResponse\x12&\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x0e.kpm.v1.DeviceR\x06\x64\x65vice*K\n\x0cSignInMethod\x12\x1e\n\x1aSIGN_IN_METHOD_UNSPECIFIED\x10\x00\x12\x1b\n\x17SIGN_IN_METHOD_PASSWORD\x10\x01\x32\x8c\x05\n\x0e\x41\x63\x63ountService\x12^\n\x10GetSignInOptions\x12\x1f.kpm.v1.GetSignInOptionsRequest\x1a .kpm.v1.GetSignInOptionsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x01\x12R\n\rCreateAccount\x12\x1c.kpm.v1.CreateAccountRequest\x1a\x1d.kpm.v1.CreateAccountResponse\"\x04\xa8\xbb\x18\x01\x12=\n\x06SignIn\x12\x15.kpm.v1.SignInRequest\x1a\x16.kpm.v1.SignInResponse\"\x04\xa8\xbb\x18\x01\x12U\n\x0eRefreshSession\x12\x1d.kpm.v1.RefreshSessionRequest\x1a\x1e.kpm.v1.RefreshSessionResponse\"\x04\xa8\xbb\x18\x01\x12@\n\x07SignOut\x12\x16.kpm.v1.SignOutRequest\x1a\x17.kpm.v1.SignOutResponse\"\x04\xa8\xbb\x18\x03\x12L\n\nGetAccount\x12\x19.kpm.v1.GetAccountRequest\x1a\x1a.kpm.v1.GetAccountResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x03\x12O\n\x0bListDevices\x12\x1a.kpm.v1.ListDevicesRequest\x1a\x1b.kpm.v1.ListDevicesResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x03\x12O\n\x0cRevokeDevice\x12\x1b.kpm.v1.RevokeDeviceRequest\x1a\x1c.kpm.v1.RevokeDeviceResponse\"\x04\xa8\xbb\x18\x04\x42\t\xaa\x02\x06Kpm.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ckpm/v1/account_service.proto\x12\x06kpm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18kpm/v1/constraints.proto\x1a\x14kpm/v1/session.proto\"_\n\x17GetSignInOptionsRequest\x12\"\n\x06locale\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01 #H\x01R\x06locale\x12 \n\x06region\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x18\x02 \x02R\x06region\"w\n\x06Region\x12\x12\n\x04\x63ode\x18\x01 \x01(\tR\x04\x63ode\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12\x1c\n\tlanguages\x18\x03 \x03(\tR\tlanguages\x12\'\n\x0f\x61pplication_ids\x18\x04 \x03(\tR\x0e\x61pplicationIds\"\x80\x02\n\rPasswordRules\x12\x1d\n\nmin_length\x18\x01 \x01(\x05R\tminLength\x12\x1d\n\nmax_length\x18\x02 \x01(\x05R\tmaxLength\x12\x14\n\x05\x64igit\x18\x03 \x01(\x08R\x05\x64igit\x12*\n\x11lower_case_letter\x18\x04 \x01(\x08R\x0flowerCaseLetter\x12*\n\x11upper_case_letter\x18\x05 \x01(\x08R\x0fupperCaseLetter\x12$\n\x0eno_white_space\x18\x06 \x01(\x08R\x0cnoWhiteSpace\x12\x1d\n\nnot_common\x18\x07 \x01(\x08R\tnotCommon\"W\n\x0b\x43onsentText\x12\x18\n\x07version\x18\x01 \x01(\tR\x07version\x12\x1a\n\x08language\x18\x02 \x01(\tR\x08language\x12\x12\n\x04text\x18\x03 \x01(\tR\x04text\"\x9d\x02\n\x18GetSignInOptionsResponse\x12\'\n\x0fselected_region\x18\x01 \x01(\tR\x0eselectedRegion\x12(\n\x07regions\x18\x02 \x03(\x0b\x32\x0e.kpm.v1.RegionR\x07regions\x12.\n\x07methods\x18\x03 \x03(\x0e\x32\x14.kpm.v1.SignInMethodR\x07methods\x12<\n\x0epassword_rules\x18\x04 \x01(\x0b\x32\x15.kpm.v1.PasswordRulesR\rpasswordRules\x12@\n\x11marketing_consent\x18\x05 \x01(\x0b\x32\x13.kpm.v1.ConsentTextR\x10marketingConsent\"\x84\x03\n\x14\x43reateAccountRequest\x12!\n\x05\x65mail\x18\x01 \x01(\tB\x0b\xa2\xbb\x18\x07\x08\x01 \xfe\x01\x30\x01R\x05\x65mail\x12\'\n\x08password\x18\x02 \x01(\tB\x0b\xa2\xbb\x18\x07\x08\x01 \x80\x08X\x01R\x08password\x12@\n\x15password_confirmation\x18\x03 \x01(\tB\x0b\xa2\xbb\x18\x07\x08\x01 \x80\x08X\x01R\x14passwordConfirmation\x12\"\n\x06region\x18\x04 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x18\x02 \x02R\x06region\x12&\n\x08language\x18\x05 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01 #H\x01R\x08language\x12+\n\x11marketing_consent\x18\x06 \x01(\x08R\x10marketingConsent\x12\x31\n\x0f\x63onsent_version\x18\x07 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01  R\x0e\x63onsentVersion\x12\x32\n\x06\x64\x65vice\x18\x08 \x01(\x0b\x32\x12.kpm.v1.DeviceInfoB\x06\xa2\xbb\x18\x02\x08\x01R\x06\x64\x65vice\"\x9a\x01\n\x0e\x41\x63\x63ountCreated\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.AccountR\x07\x61\x63\x63ount\x12)\n\x07session\x18\x02 \x01(\x0b\x32\x0f.kpm.v1.SessionR\x07session\x12\x32\n\nactivation\x18\x03 \x01(\x0b\x32\x12.kpm.v1.ActivationR\nactivation\"V\n\x15\x43reateAccountResponse\x12\x32\n\x07\x63reated\x18\x01 \x01(\x0b\x32\x16.kpm.v1.AccountCreatedH\x00R\x07\x63reatedB\t\n\x07outcome\"\x8f\x01\n\rSignInRequest\x12!\n\x05\x65mail\x18\x01 \x01(\tB\x0b\xa2\xbb\x18\x07\x08\x01 \xfe\x01\x30\x01R\x05\x65mail\x12\'\n\x08password\x18\x02 \x01(\tB\x0b\xa2\xbb\x18\x07\x08\x01 \x80\x08X\x01R\x08password\x12\x32\n\x06\x64\x65vice\x18\x03 \x01(\x0b\x32\x12.kpm.v1.DeviceInfoB\x06\xa2\xbb\x18\x02\x08\x01R\x06\x64\x65vice\"`\n\x08SignedIn\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.AccountR\x07\x61\x63\x63ount\x12)\n\x07session\x18\x02 \x01(\x0b\x32\x0f.kpm.v1.SessionR\x07session\"L\n\x0eSignInResponse\x12/\n\tsigned_in\x18\x01 \x01(\x0b\x32\x10.kpm.v1.SignedInH\x00R\x08signedInB\t\n\x07outcome\"z\n\x15RefreshSessionRequest\x12.\n\rrefresh_token\x18\x01 \x01(\tB\t\xa2\xbb\x18\x05\x08\x01 \x80\x02R\x0crefreshToken\x12\x31\n\x05proof\x18\x02 \x01(\x0b\x32\x13.kpm.v1.DeviceProofB\x06\xa2\xbb\x18\x02\x08\x01R\x05proof\"C\n\x16RefreshSessionResponse\x12)\n\x07session\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.SessionR\x07session\";\n\x0eSignOutRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\trequestId\"\x11\n\x0fSignOutResponse\"\x13\n\x11GetAccountRequest\"s\n\x12GetAccountResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.AccountR\x07\x61\x63\x63ount\x12\x32\n\nactivation\x18\x02 \x01(\x0b\x32\x12.kpm.v1.ActivationR\nactivation\"b\n\x12ListDevicesRequest\x12$\n\tpage_size\x18\x01 \x01(\x05\x42\x07\xa2\xbb\x18\x03@\xc8\x01R\x08pageSize\x12&\n\npage_token\x18\x02 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x02R\tpageToken\"\xa8\x04\n\x06\x44\x65vice\x12\x1b\n\tdevice_id\x18\x01 \x01(\tR\x08\x64\x65viceId\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12,\n\x08platform\x18\x03 \x01(\x0e\x32\x10.kpm.v1.PlatformR\x08platform\x12%\n\x0e\x61pplication_id\x18\x04 \x01(\tR\rapplicationId\x12/\n\x13\x61pplication_version\x18\x05 \x01(\tR\x12\x61pplicationVersion\x12\x18\n\x07\x63urrent\x18\x06 \x01(\x08R\x07\x63urrent\x12\x37\n\tlinked_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08linkedAt\x12<\n\x0clast_seen_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nlastSeenAt\x12\x16\n\x06online\x18\t \x01(\x08R\x06online\x12\x39\n\nrevoked_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\trevokedAt\x12X\n\x1arevocation_acknowledged_at\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x18revocationAcknowledgedAt\x12)\n\x10\x61\x63knowledged_seq\x18\x0c \x01(\x04R\x0f\x61\x63knowledgedSeq\"g\n\x13ListDevicesResponse\x12(\n\x07\x64\x65vices\x18\x01 \x03(\x0b\x32\x0e.kpm.v1.DeviceR\x07\x64\x65vices\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"i\n\x13RevokeDeviceRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\trequestId\x12\'\n\tdevice_id\x18\x02 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\x08\x64\x65viceId\">\n\x14RevokeDeviceResponse\x12&\n\x06\x64\x65vice\x18\x01 \x01(\x0b\x32\x0e.kpm.v1.DeviceR\x06\x64\x65vice*K\n\x0cSignInMethod\x12\x1e\n\x1aSIGN_IN_METHOD_UNSPECIFIED\x10\x00\x12\x1b\n\x17SIGN_IN_METHOD_PASSWORD\x10\x01\x32\x8c\x05\n\x0e\x41\x63\x63ountService\x12^\n\x10GetSignInOptions\x12\x1f.kpm.v1.GetSignInOptionsRequest\x1a .kpm.v1.GetSignInOptionsResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x01\x12R\n\rCreateAccount\x12\x1c.kpm.v1.CreateAccountRequest\x1a\x1d.kpm.v1.CreateAccountResponse\"\x04\xa8\xbb\x18\x01\x12=\n\x06SignIn\x12\x15.kpm.v1.SignInRequest\x1a\x16.kpm.v1.SignInResponse\"\x04\xa8\xbb\x18\x01\x12U\n\x0eRefreshSession\x12\x1d.kpm.v1.RefreshSessionRequest\x1a\x1e.kpm.v1.RefreshSessionResponse\"\x04\xa8\xbb\x18\x01\x12@\n\x07SignOut\x12\x16.kpm.v1.SignOutRequest\x1a\x17.kpm.v1.SignOutResponse\"\x04\xa8\xbb\x18\x03\x12L\n\nGetAccount\x12\x19.kpm.v1.GetAccountRequest\x1a\x1a.kpm.v1.GetAccountResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x03\x12O\n\x0bListDevices\x12\x1a.kpm.v1.ListDevicesRequest\x1a\x1b.kpm.v1.ListDevicesResponse\"\x07\x90\x02\x01\xa8\xbb\x18\x03\x12O\n\x0cRevokeDevice\x12\x1b.kpm.v1.RevokeDeviceRequest\x1a\x1c.kpm.v1.RevokeDeviceResponse\"\x04\xa8\xbb\x18\x04\x42\t\xaa\x02\x06Kpm.V1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kpm.v1.account_service_pb2', globals())
@@ -31,9 +31,9 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _CREATEACCOUNTREQUEST.fields_by_name['email']._options = None
   _CREATEACCOUNTREQUEST.fields_by_name['email']._serialized_options = b'\242\273\030\007\010\001 \376\0010\001'
   _CREATEACCOUNTREQUEST.fields_by_name['password']._options = None
-  _CREATEACCOUNTREQUEST.fields_by_name['password']._serialized_options = b'\242\273\030\005\010\001 \200\010'
+  _CREATEACCOUNTREQUEST.fields_by_name['password']._serialized_options = b'\242\273\030\007\010\001 \200\010X\001'
   _CREATEACCOUNTREQUEST.fields_by_name['password_confirmation']._options = None
-  _CREATEACCOUNTREQUEST.fields_by_name['password_confirmation']._serialized_options = b'\242\273\030\005\010\001 \200\010'
+  _CREATEACCOUNTREQUEST.fields_by_name['password_confirmation']._serialized_options = b'\242\273\030\007\010\001 \200\010X\001'
   _CREATEACCOUNTREQUEST.fields_by_name['region']._options = None
   _CREATEACCOUNTREQUEST.fields_by_name['region']._serialized_options = b'\242\273\030\006\010\001\030\002 \002'
   _CREATEACCOUNTREQUEST.fields_by_name['language']._options = None
@@ -45,7 +45,7 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _SIGNINREQUEST.fields_by_name['email']._options = None
   _SIGNINREQUEST.fields_by_name['email']._serialized_options = b'\242\273\030\007\010\001 \376\0010\001'
   _SIGNINREQUEST.fields_by_name['password']._options = None
-  _SIGNINREQUEST.fields_by_name['password']._serialized_options = b'\242\273\030\005\010\001 \200\010'
+  _SIGNINREQUEST.fields_by_name['password']._serialized_options = b'\242\273\030\007\010\001 \200\010X\001'
   _SIGNINREQUEST.fields_by_name['device']._options = None
   _SIGNINREQUEST.fields_by_name['device']._serialized_options = b'\242\273\030\002\010\001'
   _REFRESHSESSIONREQUEST.fields_by_name['refresh_token']._options = None
@@ -78,8 +78,8 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _ACCOUNTSERVICE.methods_by_name['ListDevices']._serialized_options = b'\220\002\001\250\273\030\003'
   _ACCOUNTSERVICE.methods_by_name['RevokeDevice']._options = None
   _ACCOUNTSERVICE.methods_by_name['RevokeDevice']._serialized_options = b'\250\273\030\004'
-  _SIGNINMETHOD._serialized_start=3269
-  _SIGNINMETHOD._serialized_end=3344
+  _SIGNINMETHOD._serialized_start=3275
+  _SIGNINMETHOD._serialized_end=3350
   _GETSIGNINOPTIONSREQUEST._serialized_start=121
   _GETSIGNINOPTIONSREQUEST._serialized_end=216
   _REGION._serialized_start=218
@@ -91,39 +91,39 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _GETSIGNINOPTIONSRESPONSE._serialized_start=688
   _GETSIGNINOPTIONSRESPONSE._serialized_end=973
   _CREATEACCOUNTREQUEST._serialized_start=976
-  _CREATEACCOUNTREQUEST._serialized_end=1360
-  _ACCOUNTCREATED._serialized_start=1363
-  _ACCOUNTCREATED._serialized_end=1517
-  _CREATEACCOUNTRESPONSE._serialized_start=1519
-  _CREATEACCOUNTRESPONSE._serialized_end=1605
-  _SIGNINREQUEST._serialized_start=1608
-  _SIGNINREQUEST._serialized_end=1749
-  _SIGNEDIN._serialized_start=1751
-  _SIGNEDIN._serialized_end=1847
-  _SIGNINRESPONSE._serialized_start=1849
-  _SIGNINRESPONSE._serialized_end=1925
-  _REFRESHSESSIONREQUEST._serialized_start=1927
-  _REFRESHSESSIONREQUEST._serialized_end=2049
-  _REFRESHSESSIONRESPONSE._serialized_start=2051
-  _REFRESHSESSIONRESPONSE._serialized_end=2118
-  _SIGNOUTREQUEST._serialized_start=2120
-  _SIGNOUTREQUEST._serialized_end=2179
-  _SIGNOUTRESPONSE._serialized_start=2181
-  _SIGNOUTRESPONSE._serialized_end=2198
-  _GETACCOUNTREQUEST._serialized_start=2200
-  _GETACCOUNTREQUEST._serialized_end=2219
-  _GETACCOUNTRESPONSE._serialized_start=2221
-  _GETACCOUNTRESPONSE._serialized_end=2336
-  _LISTDEVICESREQUEST._serialized_start=2338
-  _LISTDEVICESREQUEST._serialized_end=2436
-  _DEVICE._serialized_start=2439
-  _DEVICE._serialized_end=2991
-  _LISTDEVICESRESPONSE._serialized_start=2993
-  _LISTDEVICESRESPONSE._serialized_end=3096
-  _REVOKEDEVICEREQUEST._serialized_start=3098
-  _REVOKEDEVICEREQUEST._serialized_end=3203
-  _REVOKEDEVICERESPONSE._serialized_start=3205
-  _REVOKEDEVICERESPONSE._serialized_end=3267
-  _ACCOUNTSERVICE._serialized_start=3347
-  _ACCOUNTSERVICE._serialized_end=3999
+  _CREATEACCOUNTREQUEST._serialized_end=1364
+  _ACCOUNTCREATED._serialized_start=1367
+  _ACCOUNTCREATED._serialized_end=1521
+  _CREATEACCOUNTRESPONSE._serialized_start=1523
+  _CREATEACCOUNTRESPONSE._serialized_end=1609
+  _SIGNINREQUEST._serialized_start=1612
+  _SIGNINREQUEST._serialized_end=1755
+  _SIGNEDIN._serialized_start=1757
+  _SIGNEDIN._serialized_end=1853
+  _SIGNINRESPONSE._serialized_start=1855
+  _SIGNINRESPONSE._serialized_end=1931
+  _REFRESHSESSIONREQUEST._serialized_start=1933
+  _REFRESHSESSIONREQUEST._serialized_end=2055
+  _REFRESHSESSIONRESPONSE._serialized_start=2057
+  _REFRESHSESSIONRESPONSE._serialized_end=2124
+  _SIGNOUTREQUEST._serialized_start=2126
+  _SIGNOUTREQUEST._serialized_end=2185
+  _SIGNOUTRESPONSE._serialized_start=2187
+  _SIGNOUTRESPONSE._serialized_end=2204
+  _GETACCOUNTREQUEST._serialized_start=2206
+  _GETACCOUNTREQUEST._serialized_end=2225
+  _GETACCOUNTRESPONSE._serialized_start=2227
+  _GETACCOUNTRESPONSE._serialized_end=2342
+  _LISTDEVICESREQUEST._serialized_start=2344
+  _LISTDEVICESREQUEST._serialized_end=2442
+  _DEVICE._serialized_start=2445
+  _DEVICE._serialized_end=2997
+  _LISTDEVICESRESPONSE._serialized_start=2999
+  _LISTDEVICESRESPONSE._serialized_end=3102
+  _REVOKEDEVICEREQUEST._serialized_start=3104
+  _REVOKEDEVICEREQUEST._serialized_end=3209
+  _REVOKEDEVICERESPONSE._serialized_start=3211
+  _REVOKEDEVICERESPONSE._serialized_end=3273
+  _ACCOUNTSERVICE._serialized_start=3353
+  _ACCOUNTSERVICE._serialized_end=4005
 # @@protoc_insertion_point(module_scope)

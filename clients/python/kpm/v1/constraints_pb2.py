@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import descriptor_pb2 as google_dot_protobuf_dot_descriptor__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kpm/v1/constraints.proto\x12\x06kpm.v1\x1a google/protobuf/descriptor.proto\"\x9b\x02\n\x10\x46ieldConstraints\x12\x1a\n\x08required\x18\x01 \x01(\x08R\x08required\x12\x12\n\x04uuid\x18\x02 \x01(\x08R\x04uuid\x12\x1d\n\nmin_length\x18\x03 \x01(\rR\tminLength\x12\x1d\n\nmax_length\x18\x04 \x01(\rR\tmaxLength\x12\x1b\n\tmax_items\x18\x05 \x01(\rR\x08maxItems\x12\x14\n\x05\x65mail\x18\x06 \x01(\x08R\x05\x65mail\x12\x10\n\x03min\x18\x07 \x01(\x03R\x03min\x12\x10\n\x03max\x18\x08 \x01(\x03R\x03max\x12\x1a\n\x08language\x18\t \x01(\x08R\x08language\x12&\n\x0fp256_public_key\x18\n \x01(\x08R\rp256PublicKey*\xd2\x01\n\x0e\x41uthentication\x12\x1e\n\x1a\x41UTHENTICATION_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UTHENTICATION_ANONYMOUS\x10\x01\x12#\n\x1f\x41UTHENTICATION_OPTIONAL_SESSION\x10\x02\x12\x1a\n\x16\x41UTHENTICATION_SESSION\x10\x03\x12$\n AUTHENTICATION_ACTIVATED_SESSION\x10\x04\x12\x1b\n\x17\x41UTHENTICATION_OPERATOR\x10\x05:O\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x18.kpm.v1.FieldConstraintsR\x05\x66ield:F\n\x0eoneof_required\x12\x1d.google.protobuf.OneofOptions\x18\xb6\x87\x03 \x01(\x08R\roneofRequired:`\n\x0e\x61uthentication\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x16.kpm.v1.AuthenticationR\x0e\x61uthenticationB\t\xaa\x02\x06Kpm.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18kpm/v1/constraints.proto\x12\x06kpm.v1\x1a google/protobuf/descriptor.proto\"\xc0\x02\n\x10\x46ieldConstraints\x12\x1a\n\x08required\x18\x01 \x01(\x08R\x08required\x12\x12\n\x04uuid\x18\x02 \x01(\x08R\x04uuid\x12\x1d\n\nmin_length\x18\x03 \x01(\rR\tminLength\x12\x1d\n\nmax_length\x18\x04 \x01(\rR\tmaxLength\x12\x1b\n\tmax_items\x18\x05 \x01(\rR\x08maxItems\x12\x14\n\x05\x65mail\x18\x06 \x01(\x08R\x05\x65mail\x12\x10\n\x03min\x18\x07 \x01(\x03R\x03min\x12\x10\n\x03max\x18\x08 \x01(\x03R\x03max\x12\x1a\n\x08language\x18\t \x01(\x08R\x08language\x12&\n\x0fp256_public_key\x18\n \x01(\x08R\rp256PublicKey\x12#\n\rany_character\x18\x0b \x01(\x08R\x0c\x61nyCharacter*\xd2\x01\n\x0e\x41uthentication\x12\x1e\n\x1a\x41UTHENTICATION_UNSPECIFIED\x10\x00\x12\x1c\n\x18\x41UTHENTICATION_ANONYMOUS\x10\x01\x12#\n\x1f\x41UTHENTICATION_OPTIONAL_SESSION\x10\x02\x12\x1a\n\x16\x41UTHENTICATION_SESSION\x10\x03\x12$\n AUTHENTICATION_ACTIVATED_SESSION\x10\x04\x12\x1b\n\x17\x41UTHENTICATION_OPERATOR\x10\x05:O\n\x05\x66ield\x12\x1d.google.protobuf.FieldOptions\x18\xb4\x87\x03 \x01(\x0b\x32\x18.kpm.v1.FieldConstraintsR\x05\x66ield:F\n\x0eoneof_required\x12\x1d.google.protobuf.OneofOptions\x18\xb6\x87\x03 \x01(\x08R\roneofRequired:`\n\x0e\x61uthentication\x12\x1e.google.protobuf.MethodOptions\x18\xb5\x87\x03 \x01(\x0e\x32\x16.kpm.v1.AuthenticationR\x0e\x61uthenticationB\t\xaa\x02\x06Kpm.V1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kpm.v1.constraints_pb2', globals())
@@ -25,8 +25,8 @@ if _descriptor._USE_C_DESCRIPTORS == False:
 
   DESCRIPTOR._options = None
   DESCRIPTOR._serialized_options = b'\252\002\006Kpm.V1'
-  _AUTHENTICATION._serialized_start=357
-  _AUTHENTICATION._serialized_end=567
+  _AUTHENTICATION._serialized_start=394
+  _AUTHENTICATION._serialized_end=604
   _FIELDCONSTRAINTS._serialized_start=71
-  _FIELDCONSTRAINTS._serialized_end=354
+  _FIELDCONSTRAINTS._serialized_end=391
 # @@protoc_insertion_point(module_scope)

@@ -19,7 +19,8 @@ field: _descriptor.FieldDescriptor
 oneof_required: _descriptor.FieldDescriptor
 
 class FieldConstraints(_message.Message):
-    __slots__ = ["email", "language", "max", "max_items", "max_length", "min", "min_length", "p256_public_key", "required", "uuid"]
+    __slots__ = ["any_character", "email", "language", "max", "max_items", "max_length", "min", "min_length", "p256_public_key", "required", "uuid"]
+    ANY_CHARACTER_FIELD_NUMBER: _ClassVar[int]
     EMAIL_FIELD_NUMBER: _ClassVar[int]
     LANGUAGE_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +31,7 @@ class FieldConstraints(_message.Message):
     P256_PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
     REQUIRED_FIELD_NUMBER: _ClassVar[int]
     UUID_FIELD_NUMBER: _ClassVar[int]
+    any_character: bool
     email: bool
     language: bool
     max: int
@@ -40,7 +42,7 @@ class FieldConstraints(_message.Message):
     p256_public_key: bool
     required: bool
     uuid: bool
-    def __init__(self, required: bool = ..., uuid: bool = ..., min_length: _Optional[int] = ..., max_length: _Optional[int] = ..., max_items: _Optional[int] = ..., email: bool = ..., min: _Optional[int] = ..., max: _Optional[int] = ..., language: bool = ..., p256_public_key: bool = ...) -> None: ...
+    def __init__(self, required: bool = ..., uuid: bool = ..., min_length: _Optional[int] = ..., max_length: _Optional[int] = ..., max_items: _Optional[int] = ..., email: bool = ..., min: _Optional[int] = ..., max: _Optional[int] = ..., language: bool = ..., p256_public_key: bool = ..., any_character: bool = ...) -> None: ...
 
 class Authentication(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

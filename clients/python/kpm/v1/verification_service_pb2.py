@@ -15,7 +15,7 @@ from kpm.v1 import constraints_pb2 as kpm_dot_v1_dot_constraints__pb2
 from kpm.v1 import session_pb2 as kpm_dot_v1_dot_session__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!kpm/v1/verification_service.proto\x12\x06kpm.v1\x1a\x18kpm/v1/constraints.proto\x1a\x14kpm/v1/session.proto\"\x90\x01\n\x16\x41\x63tivateAccountRequest\x12 \n\x05token\x18\x01 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01 @H\x00R\x05token\x12 \n\x04\x63ode\x18\x02 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x18\x06 \x06H\x00R\x04\x63ode\x12#\n\x08password\x18\x03 \x01(\tB\x07\xa2\xbb\x18\x03 \x80\x08R\x08passwordB\r\n\x05proof\x12\x04\xb0\xbb\x18\x01\"D\n\x17\x41\x63tivateAccountResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.AccountR\x07\x61\x63\x63ount\">\n\x1c\x44iscardPendingAccountRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01 @R\x05token\"\x1f\n\x1d\x44iscardPendingAccountResponse\"D\n\x17ResendActivationRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\trequestId\"N\n\x18ResendActivationResponse\x12\x32\n\nactivation\x18\x01 \x01(\x0b\x32\x12.kpm.v1.ActivationR\nactivation2\xb8\x02\n\x13VerificationService\x12X\n\x0f\x41\x63tivateAccount\x12\x1e.kpm.v1.ActivateAccountRequest\x1a\x1f.kpm.v1.ActivateAccountResponse\"\x04\xa8\xbb\x18\x02\x12j\n\x15\x44iscardPendingAccount\x12$.kpm.v1.DiscardPendingAccountRequest\x1a%.kpm.v1.DiscardPendingAccountResponse\"\x04\xa8\xbb\x18\x01\x12[\n\x10ResendActivation\x12\x1f.kpm.v1.ResendActivationRequest\x1a .kpm.v1.ResendActivationResponse\"\x04\xa8\xbb\x18\x03\x42\t\xaa\x02\x06Kpm.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!kpm/v1/verification_service.proto\x12\x06kpm.v1\x1a\x18kpm/v1/constraints.proto\x1a\x14kpm/v1/session.proto\"\x92\x01\n\x16\x41\x63tivateAccountRequest\x12 \n\x05token\x18\x01 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01 @H\x00R\x05token\x12 \n\x04\x63ode\x18\x02 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x18\x06 \x06H\x00R\x04\x63ode\x12%\n\x08password\x18\x03 \x01(\tB\t\xa2\xbb\x18\x05 \x80\x08X\x01R\x08passwordB\r\n\x05proof\x12\x04\xb0\xbb\x18\x01\"D\n\x17\x41\x63tivateAccountResponse\x12)\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x0f.kpm.v1.AccountR\x07\x61\x63\x63ount\">\n\x1c\x44iscardPendingAccountRequest\x12\x1e\n\x05token\x18\x01 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01 @R\x05token\"\x1f\n\x1d\x44iscardPendingAccountResponse\"D\n\x17ResendActivationRequest\x12)\n\nrequest_id\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\trequestId\"N\n\x18ResendActivationResponse\x12\x32\n\nactivation\x18\x01 \x01(\x0b\x32\x12.kpm.v1.ActivationR\nactivation2\xb8\x02\n\x13VerificationService\x12X\n\x0f\x41\x63tivateAccount\x12\x1e.kpm.v1.ActivateAccountRequest\x1a\x1f.kpm.v1.ActivateAccountResponse\"\x04\xa8\xbb\x18\x02\x12j\n\x15\x44iscardPendingAccount\x12$.kpm.v1.DiscardPendingAccountRequest\x1a%.kpm.v1.DiscardPendingAccountResponse\"\x04\xa8\xbb\x18\x01\x12[\n\x10ResendActivation\x12\x1f.kpm.v1.ResendActivationRequest\x1a .kpm.v1.ResendActivationResponse\"\x04\xa8\xbb\x18\x03\x42\t\xaa\x02\x06Kpm.V1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kpm.v1.verification_service_pb2', globals())
@@ -30,7 +30,7 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _ACTIVATEACCOUNTREQUEST.fields_by_name['code']._options = None
   _ACTIVATEACCOUNTREQUEST.fields_by_name['code']._serialized_options = b'\242\273\030\006\010\001\030\006 \006'
   _ACTIVATEACCOUNTREQUEST.fields_by_name['password']._options = None
-  _ACTIVATEACCOUNTREQUEST.fields_by_name['password']._serialized_options = b'\242\273\030\003 \200\010'
+  _ACTIVATEACCOUNTREQUEST.fields_by_name['password']._serialized_options = b'\242\273\030\005 \200\010X\001'
   _DISCARDPENDINGACCOUNTREQUEST.fields_by_name['token']._options = None
   _DISCARDPENDINGACCOUNTREQUEST.fields_by_name['token']._serialized_options = b'\242\273\030\004\010\001 @'
   _RESENDACTIVATIONREQUEST.fields_by_name['request_id']._options = None
@@ -42,17 +42,17 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _VERIFICATIONSERVICE.methods_by_name['ResendActivation']._options = None
   _VERIFICATIONSERVICE.methods_by_name['ResendActivation']._serialized_options = b'\250\273\030\003'
   _ACTIVATEACCOUNTREQUEST._serialized_start=94
-  _ACTIVATEACCOUNTREQUEST._serialized_end=238
-  _ACTIVATEACCOUNTRESPONSE._serialized_start=240
-  _ACTIVATEACCOUNTRESPONSE._serialized_end=308
-  _DISCARDPENDINGACCOUNTREQUEST._serialized_start=310
-  _DISCARDPENDINGACCOUNTREQUEST._serialized_end=372
-  _DISCARDPENDINGACCOUNTRESPONSE._serialized_start=374
-  _DISCARDPENDINGACCOUNTRESPONSE._serialized_end=405
-  _RESENDACTIVATIONREQUEST._serialized_start=407
-  _RESENDACTIVATIONREQUEST._serialized_end=475
-  _RESENDACTIVATIONRESPONSE._serialized_start=477
-  _RESENDACTIVATIONRESPONSE._serialized_end=555
-  _VERIFICATIONSERVICE._serialized_start=558
-  _VERIFICATIONSERVICE._serialized_end=870
+  _ACTIVATEACCOUNTREQUEST._serialized_end=240
+  _ACTIVATEACCOUNTRESPONSE._serialized_start=242
+  _ACTIVATEACCOUNTRESPONSE._serialized_end=310
+  _DISCARDPENDINGACCOUNTREQUEST._serialized_start=312
+  _DISCARDPENDINGACCOUNTREQUEST._serialized_end=374
+  _DISCARDPENDINGACCOUNTRESPONSE._serialized_start=376
+  _DISCARDPENDINGACCOUNTRESPONSE._serialized_end=407
+  _RESENDACTIVATIONREQUEST._serialized_start=409
+  _RESENDACTIVATIONREQUEST._serialized_end=477
+  _RESENDACTIVATIONRESPONSE._serialized_start=479
+  _RESENDACTIVATIONRESPONSE._serialized_end=557
+  _VERIFICATIONSERVICE._serialized_start=560
+  _VERIFICATIONSERVICE._serialized_end=872
 # @@protoc_insertion_point(module_scope)

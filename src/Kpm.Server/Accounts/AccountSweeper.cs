@@ -1,0 +1,78 @@
+using Kpm.Server.Accounts.Sessions;
+
+namespace Kpm.Server.Accounts;
+
+/// <summary>
+/// The slice's background job: writes when devices were last seen, ends expired sessions, removes lapsed
+/// accounts with their vaults, and what nothing needs any more. Small steps, so that it never holds up the writer.
+/// </summary>
+internal sealed class AccountSweeper(
+    IAccountStore accounts, ISessionStore sessions, IDeviceStore devices, SessionDirectory directory, AccountEndings endings, TimeProvider time, Limits limits, ILogger<AccountSweeper> logger)
+    : BackgroundService
+{
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        await WriteLastSeenAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        using var timer = new PeriodicTimer(limits.SweepInterval, time);
+        while (await NextAsync(timer, stoppingToken))
+        {
+            try
+            {
+                await SweepAsync(stoppingToken);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                Log.SweepFailed(logger, e);
+            }
+            catch (OperationCanceledException)
+            {
+                return;
+            }
+        }
+    }
+
+    private async Task SweepAsync(CancellationToken cancellationToken)
+    {
+        await WriteLastSeenAsync(cancellationToken);
+        while (await accounts.RemoveLapsedAsync(time.Now(), limits.SweepBatch, cancellationToken) is { Count: > 0 } lapsed)
+        {
+            endings.Removed(lapsed);
+            Verification.Log.PendingAccountsLapsed(logger, lapsed.Count);
+        }
+
+        while (await accounts.EmptyRemovedVaultAsync(limits.SweepBatch, cancellationToken))
+        {
+        }
+
+        var now = time.Now();
+        var times = new SweepTimes(now, now - limits.EndedSessionRetention, now - limits.RequestIdLifetime, now - limits.SignInFailureMemory);
+        while (await sessions.SweepAsync(times, limits.SweepBatch, cancellationToken))
+        {
+        }
+    }
+
+    private async Task WriteLastSeenAsync(CancellationToken cancellationToken)
+    {
+        foreach (var batch in directory.Sweep().Chunk(limits.SweepBatch))
+        {
+            await devices.TouchAsync(batch, cancellationToken);
+        }
+    }
+
+    private static async Task<bool> NextAsync(PeriodicTimer timer, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await timer.WaitForNextTickAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using Google.Protobuf.WellKnownTypes;
+using Kpm.V1;
+
+namespace Kpm.Server.Accounts;
+
+/// <summary>Stored rows as the contract shows them.</summary>
+internal static class Contracts
+{
+    public static Account ToContract(this AccountRow row) => new()
+    {
+        AccountId = row.AccountId.ToWire(),
+        Email = row.Email,
+        State = row.State,
+        Region = row.Region,
+        Language = row.Language,
+        MarketingConsent = row.MarketingConsent,
+        CreatedAt = Timestamp.FromDateTimeOffset(row.CreatedAt),
+        LapsesAt = row.LapsesAt is { } at ? Timestamp.FromDateTimeOffset(at) : null,
+    };
+
+    public static Device ToContract(this DeviceRow row, Guid currentDeviceId) => new()
+    {
+        DeviceId = row.DeviceId.ToWire(),
+        Name = row.Name,
+        Platform = row.Platform,
+        ApplicationId = row.ApplicationId,
+        ApplicationVersion = row.ApplicationVersion,
+        Current = row.DeviceId == currentDeviceId,
+        LinkedAt = Timestamp.FromDateTimeOffset(row.LinkedAt),
+        LastSeenAt = Timestamp.FromDateTimeOffset(row.LastSeenAt),
+        RevokedAt = row.RevokedAt is { } at ? Timestamp.FromDateTimeOffset(at) : null,
+    };
+
+    public static DeviceRow ToRow(this DeviceInfo device, Guid accountId, DateTimeOffset now) => new()
+    {
+        DeviceId = Guid.ParseExact(device.DeviceId, "D"),
+        AccountId = accountId,
+        Name = device.Name,
+        Platform = device.Platform,
+        ApplicationId = device.ApplicationId,
+        ApplicationVersion = device.ApplicationVersion,
+        SigningKey = device.SigningKey.ToByteArray(),
+        LinkedAt = now,
+        LastSeenAt = now,
+        RevokedAt = null,
+    };
+}

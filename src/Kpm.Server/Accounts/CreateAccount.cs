@@ -1,0 +1,131 @@
+using Google.Protobuf.WellKnownTypes;
+using Google.Rpc;
+using Grpc.Core;
+using Kpm.Server.Accounts.Passwords;
+using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Catalogue;
+using Kpm.Server.Messaging;
+using Kpm.Server.Rpc;
+using Kpm.Server.Verification;
+using Kpm.V1;
+
+namespace Kpm.Server.Accounts;
+
+/// <summary>Creates a pending account, connects the calling device at once and queues the activation mail.</summary>
+internal sealed class CreateAccount(
+    IAccountStore accounts,
+    RegionCatalogue catalogue,
+    Passwords.PasswordRules rules,
+    PasswordHashing hashing,
+    SessionIssuer sessions,
+    ActivationMails mails,
+    MailSignal mailSignal,
+    TimeProvider time,
+    Limits limits)
+{
+    public async Task<CreateAccountResponse> HandleAsync(CreateAccountRequest request, ServerCallContext context)
+    {
+        Check(request);
+        var address = EmailAddress.Parse(request.Email);
+        if (await accounts.FindActiveAsync(address.Key, context.CancellationToken) is not null)
+        {
+            throw Errors.Of(ErrorReason.EmailInUse);
+        }
+
+        var passwordHash = await hashing.HashAsync(request.Password, context.CancellationToken);
+        var now = time.Now();
+        var account = ToRow(request, address, passwordHash, now);
+        var session = sessions.Issue(account.AccountId, Guid.ParseExact(request.Device.DeviceId, "D"));
+        var activation = mails.New(account);
+        var result = await accounts.CreateAsync(
+            new NewAccount
+            {
+                Account = account,
+                Consent = new ConsentRow { Given = request.MarketingConsent, TextVersion = request.ConsentVersion, Source = $"CreateAccount {request.Device.ApplicationId}", DecidedAt = now },
+                Device = request.Device.ToRow(account.AccountId, now),
+                Session = session.Row,
+                Activation = activation.Row,
+                Mail = activation.Mail,
+                MostInDay = limits.RegistrationsPerAddressPerDay,
+            },
+            context.CancellationToken);
+        switch (result.Outcome)
+        {
+            case CreateOutcome.EmailInUse:
+                throw Errors.Of(ErrorReason.EmailInUse);
+            case CreateOutcome.DeviceConflict:
+                throw Errors.Of(ErrorReason.DeviceConflict);
+            case CreateOutcome.TooMany:
+                throw Errors.RetryAfter(ErrorReason.RateLimited, result.TryAgainAt!.Value - now);
+        }
+
+        mailSignal.Set();
+        return new CreateAccountResponse
+        {
+            Created = new AccountCreated
+            {
+                Account = account.ToContract(),
+                Session = session.Session,
+                Activation = new Activation
+                {
+                    ExpiresAt = Timestamp.FromDateTimeOffset(activation.Row.ExpiresAt),
+                    ResendAt = Timestamp.FromDateTimeOffset(now + limits.ActivationResendInterval),
+                },
+            },
+        };
+    }
+
+    /// <summary>Everything that the person can correct, at once.</summary>
+    private void Check(CreateAccountRequest request)
+    {
+        List<BadRequest.Types.FieldViolation> violations = [.. rules.Judge("password", request.Password)];
+        var passwordRejected = violations.Count > 0;
+        if (request.PasswordConfirmation != request.Password)
+        {
+            passwordRejected = true;
+            violations.Add(Errors.Violation("password_confirmation", "PASSWORD_CONFIRMATION_DIFFERS", "must equal the password"));
+        }
+
+        var region = catalogue.Find(request.Region);
+        if (region is null)
+        {
+            violations.Add(Errors.Violation("region", "NOT_IN_CATALOGUE", "must be a region of the catalogue"));
+        }
+        else
+        {
+            if (!region.Languages.Contains(request.Language, StringComparer.Ordinal))
+            {
+                violations.Add(Errors.Violation("language", "NOT_IN_CATALOGUE", "must be a language of the region"));
+            }
+
+            if (!region.Applications.Contains(request.Device.ApplicationId, StringComparer.Ordinal))
+            {
+                violations.Add(Errors.Violation("device.application_id", "NOT_IN_CATALOGUE", "must be an application of the region"));
+            }
+        }
+
+        if (request.ConsentVersion != catalogue.File.MarketingConsent.Version)
+        {
+            violations.Add(Errors.Violation("consent_version", "NOT_IN_CATALOGUE", "must be the version of the text that GetSignInOptions shows"));
+        }
+
+        if (violations.Count > 0)
+        {
+            throw Errors.Fields(passwordRejected ? ErrorReason.PasswordRejected : ErrorReason.InvalidRequest, violations);
+        }
+    }
+
+    private AccountRow ToRow(CreateAccountRequest request, EmailAddress address, string passwordHash, DateTimeOffset now) => new()
+    {
+        AccountId = Ids.New(time),
+        Email = address.Text,
+        EmailKey = address.Key,
+        PasswordHash = passwordHash,
+        State = AccountState.Pending,
+        Region = request.Region,
+        Language = request.Language,
+        MarketingConsent = request.MarketingConsent,
+        CreatedAt = now,
+        LapsesAt = now + limits.PendingAccountLifetime,
+    };
+}

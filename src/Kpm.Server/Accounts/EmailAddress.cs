@@ -1,0 +1,130 @@
+using System.Globalization;
+using System.Text;
+
+namespace Kpm.Server.Accounts;
+
+/// <summary>
+/// An e-mail address by the rules of docs/accounts.md: as the person wrote it (in NFC), as it is
+/// compared, and as mail is sent to it.
+/// </summary>
+internal sealed record EmailAddress
+{
+    private const int MaxLocalBytes = 64;
+    private const int MaxAddressBytes = 254;
+    private const string Symbols = "!#$%&'*+-/=?^_`{|}~";
+
+    private static readonly IdnMapping Idn = new() { UseStd3AsciiRules = true };
+
+    private EmailAddress(string text, string local, string asciiDomain)
+    {
+        Text = text;
+        Mailbox = local + "@" + asciiDomain;
+        Key = local.ToLowerInvariant().Normalize(NormalizationForm.FormC) + "@" + asciiDomain;
+    }
+
+    /// <summary>As the person wrote it, in NFC.</summary>
+    public string Text { get; }
+
+    /// <summary>The address on the envelope: the domain in its ASCII form.</summary>
+    public string Mailbox { get; }
+
+    /// <summary>Two addresses with the same key are the same address.</summary>
+    public string Key { get; }
+
+    /// <summary>The address of a value that the constraints have let through.</summary>
+    public static EmailAddress Parse(string value) =>
+        TryParse(value, out var address) ? address : throw new ArgumentException("Not an e-mail address.", nameof(value));
+
+    public static bool TryParse(string value, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out EmailAddress? address)
+    {
+        address = null;
+        if (value.Length > MaxAddressBytes || !IsUnicode(value))
+        {
+            return false;
+        }
+
+        var text = value.Normalize(NormalizationForm.FormC);
+        var at = text.IndexOf('@', StringComparison.Ordinal);
+        if (at < 1 || !IsLocal(text[..at]) || AsciiDomain(text[(at + 1)..]) is not { } domain)
+        {
+            return false;
+        }
+
+        var candidate = new EmailAddress(text, text[..at], domain);
+        if (Encoding.UTF8.GetByteCount(candidate.Mailbox) > MaxAddressBytes)
+        {
+            return false;
+        }
+
+        address = candidate;
+        return true;
+    }
+
+    /// <summary>Dot-separated atoms of RFC 5322, and letters, marks and digits of any script as in RFC 6531; no quoted strings.</summary>
+    private static bool IsLocal(string local)
+    {
+        if (Encoding.UTF8.GetByteCount(local) > MaxLocalBytes || local.StartsWith('.') || local.EndsWith('.') || local.Contains("..", StringComparison.Ordinal))
+        {
+            return false;
+        }
+
+        foreach (var rune in local.EnumerateRunes())
+        {
+            var fits = rune.IsAscii
+                ? char.IsAsciiLetterOrDigit((char)rune.Value) || rune.Value == '.' || Symbols.Contains((char)rune.Value, StringComparison.Ordinal)
+                : Rune.GetUnicodeCategory(rune) is UnicodeCategory.LowercaseLetter or UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter
+                    or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
+                    or UnicodeCategory.DecimalDigitNumber;
+            if (!fits)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>The domain's lower-case ASCII form (IDNA), or null: at least two labels, the last not all digits, no address literal.</summary>
+    private static string? AsciiDomain(string domain)
+    {
+        if (domain.Length == 0 || domain.EndsWith('.') || domain.Contains('@', StringComparison.Ordinal))
+        {
+            return null;
+        }
+
+        string ascii;
+        try
+        {
+            ascii = Idn.GetAscii(domain).ToLowerInvariant();
+        }
+        catch (ArgumentException)
+        {
+            return null;
+        }
+
+        var labels = ascii.Split('.');
+        return labels.Length >= 2 && labels.All(IsLabel) && !labels[^1].All(char.IsAsciiDigit) ? ascii : null;
+    }
+
+    private static bool IsLabel(string label) =>
+        label.Length is >= 1 and <= 63 && label[0] != '-' && label[^1] != '-' && label.All(c => char.IsAsciiLetterOrDigit(c) || c == '-');
+
+    /// <summary>No lone surrogates: they have no normal form.</summary>
+    private static bool IsUnicode(string value)
+    {
+        for (var i = 0; i < value.Length; i++)
+        {
+            if (char.IsSurrogate(value[i]))
+            {
+                if (!char.IsSurrogatePair(value, i))
+                {
+                    return false;
+                }
+
+                i++;
+            }
+        }
+
+        return true;
+    }
+}

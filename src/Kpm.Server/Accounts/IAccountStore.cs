@@ -1,0 +1,51 @@
+using Kpm.Server.Messaging;
+using Kpm.Server.Verification;
+
+namespace Kpm.Server.Accounts;
+
+/// <summary>Accounts and what is made and removed together with them. Each writing method is one transaction.</summary>
+internal interface IAccountStore
+{
+    ValueTask<AccountRow?> FindAsync(Guid accountId, CancellationToken cancellationToken);
+
+    /// <summary>The activated account that holds the address.</summary>
+    ValueTask<AccountRow?> FindActiveAsync(string emailKey, CancellationToken cancellationToken);
+
+    /// <summary>The pending account at an address that this device created, else the newest one.</summary>
+    ValueTask<AccountRow?> FindPendingAsync(string emailKey, Guid deviceId, CancellationToken cancellationToken);
+
+    Task<CreateResult> CreateAsync(NewAccount account, CancellationToken cancellationToken);
+
+    Task SetPasswordHashAsync(Guid accountId, string formerHash, string hash, CancellationToken cancellationToken);
+
+    /// <summary>Removes pending accounts that have lapsed, at most so many.</summary>
+    Task<IReadOnlyList<Removed>> RemoveLapsedAsync(DateTimeOffset now, int most, CancellationToken cancellationToken);
+
+    /// <summary>Empties a vault of a removed account, at most so many rows; false when none is left.</summary>
+    Task<bool> EmptyRemovedVaultAsync(int most, CancellationToken cancellationToken);
+}
+
+/// <summary>Everything that creating an account writes.</summary>
+internal sealed record NewAccount
+{
+    public required AccountRow Account { get; init; }
+    public required ConsentRow Consent { get; init; }
+    public required DeviceRow Device { get; init; }
+    public required NewSession Session { get; init; }
+    public required NewActivation Activation { get; init; }
+    public required OutgoingMail Mail { get; init; }
+
+    /// <summary>More registrations at the address within a day are refused.</summary>
+    public required int MostInDay { get; init; }
+}
+
+internal enum CreateOutcome
+{
+    Created,
+    EmailInUse,
+    DeviceConflict,
+    TooMany,
+}
+
+/// <summary>What became of it; TryAgainAt where there were too many.</summary>
+internal sealed record CreateResult(CreateOutcome Outcome, DateTimeOffset? TryAgainAt = null);

@@ -1,0 +1,53 @@
+using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Rpc;
+
+namespace Kpm.Server.Accounts;
+
+/// <summary>Sessions. Each writing method is one transaction.</summary>
+internal interface ISessionStore
+{
+    /// <summary>The session that an access token opens; a session that has ended or a token that has expired is found too.</summary>
+    ValueTask<AccessRow?> FindByAccessTokenAsync(byte[] accessHash, CancellationToken cancellationToken);
+
+    ValueTask<SessionRow?> FindAsync(Guid sessionId, CancellationToken cancellationToken);
+
+    /// <summary>Links the device to the activated account where it is not, ends its session before, and opens the new one.</summary>
+    Task<SignInResult> SignInAsync(DeviceRow device, NewSession session, byte[] addressHash, CancellationToken cancellationToken);
+
+    /// <summary>Decides and writes in one transaction; the decision is a pure function of the row.</summary>
+    Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken);
+
+    /// <summary>Ends the session and remembers the response.</summary>
+    Task<byte[]> SignOutAsync(Guid sessionId, DateTimeOffset now, RequestKey request, byte[] response, CancellationToken cancellationToken);
+
+    /// <summary>The remembered response of a call that may have ended its own session.</summary>
+    ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken);
+
+    /// <summary>The wrong passwords at an address; null for none.</summary>
+    ValueTask<FailureRow?> FindFailuresAsync(byte[] addressHash, CancellationToken cancellationToken);
+
+    /// <summary>Removes what nothing needs any more, at most so many rows of each kind; false when none was left.</summary>
+    Task<bool> SweepAsync(SweepTimes times, int most, CancellationToken cancellationToken);
+}
+
+/// <summary>Whom an access token belongs to.</summary>
+internal sealed record AccessRow
+{
+    public required Caller Caller { get; init; }
+    public required bool Ended { get; init; }
+}
+
+internal enum SignInOutcome
+{
+    SignedIn,
+
+    /// <summary>The account went away between the password and the write.</summary>
+    NoAccount,
+    DeviceConflict,
+}
+
+/// <summary>The outcome, and the sessions of the device that the new one ended.</summary>
+internal sealed record SignInResult(SignInOutcome Outcome, IReadOnlyList<EndedSession> Ended);
+
+/// <summary>Rows older than these are swept.</summary>
+internal sealed record SweepTimes(DateTimeOffset Now, DateTimeOffset EndedBefore, DateTimeOffset RequestsBefore, DateTimeOffset FailuresBefore);

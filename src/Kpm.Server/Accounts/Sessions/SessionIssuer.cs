@@ -1,0 +1,42 @@
+using Google.Protobuf.WellKnownTypes;
+using Kpm.Server.Secrets;
+using Kpm.V1;
+
+namespace Kpm.Server.Accounts.Sessions;
+
+/// <summary>A session that is about to be stored, with the tokens that only the device gets.</summary>
+internal sealed record IssuedSession(NewSession Row, Session Session);
+
+/// <summary>Makes sessions.</summary>
+internal sealed class SessionIssuer(SessionTokens tokens, TimeProvider time, Limits limits)
+{
+    public IssuedSession Issue(Guid accountId, Guid deviceId)
+    {
+        var now = time.Now();
+        var sessionId = Ids.New(time);
+        var refresh = tokens.NewFamily(sessionId);
+        var access = tokens.AccessToken(refresh);
+        var row = new NewSession
+        {
+            SessionId = sessionId,
+            AccountId = accountId,
+            DeviceId = deviceId,
+            CreatedAt = now,
+            EndsAt = now + limits.SessionAbsoluteLifetime,
+            AccessHash = SecretToken.Hash(access),
+            AccessExpiresAt = now + limits.AccessTokenLifetime,
+            RefreshHash = refresh.Hash,
+            RefreshExpiresAt = now + limits.RefreshTokenIdleLifetime,
+        };
+        return new IssuedSession(row, ToContract(sessionId, access, row.AccessExpiresAt, refresh.Text, row.RefreshExpiresAt));
+    }
+
+    public static Session ToContract(Guid sessionId, string accessToken, DateTimeOffset accessExpiresAt, string refreshToken, DateTimeOffset refreshExpiresAt) => new()
+    {
+        SessionId = sessionId.ToWire(),
+        AccessToken = accessToken,
+        AccessExpiresAt = Timestamp.FromDateTimeOffset(accessExpiresAt),
+        RefreshToken = refreshToken,
+        RefreshExpiresAt = Timestamp.FromDateTimeOffset(refreshExpiresAt),
+    };
+}

@@ -1,0 +1,93 @@
+using System.Reflection;
+
+namespace Kpm.Server;
+
+/// <summary>Reads the options: <c>appsettings.json</c> in the working folder, then <c>Kpm__…</c> of the environment, then the command line.</summary>
+internal static class CommandLine
+{
+    public const string Usage = """
+        kpm-server: the account and vault server of Kpm.Grpc
+
+          --data FOLDER             database, root key and mails (./data)
+          --listen ADDRESS          127.0.0.1:5080 unless told otherwise; port 0 takes a free one
+          --certificate FILE        PEM certificate; with it, the server speaks TLS
+          --certificate-key FILE    PEM private key of the certificate
+          --allow-cleartext         no TLS on a public address, behind a proxy that does it
+          --reflection true|false   gRPC reflection; on in Development only
+          --mail-folder FOLDER      where mails are written while no SMTP server is named
+          --smtp-host HOST          sends mails by SMTP; see docs/operations.md for port, user and TLS
+          --Kpm:Section:Name VALUE  any other option, as in appsettings.json
+        """;
+
+    private static readonly Dictionary<string, string> Switches = new(StringComparer.Ordinal)
+    {
+        ["--data"] = "Kpm:Data",
+        ["--listen"] = "Kpm:Listen",
+        ["--certificate"] = "Kpm:Certificate",
+        ["--certificate-key"] = "Kpm:CertificateKey",
+        ["--allow-cleartext"] = "Kpm:AllowCleartext",
+        ["--reflection"] = "Kpm:Reflection",
+        ["--mail-folder"] = "Kpm:Mail:Folder",
+        ["--smtp-host"] = "Kpm:Mail:SmtpHost",
+    };
+
+    /// <summary>The validated options.</summary>
+    /// <exception cref="StartException">An option is unknown or has a value that can't be.</exception>
+    public static ServerOptions Read(string[] args)
+    {
+        try
+        {
+            var configuration = new ConfigurationBuilder()
+                .AddJsonFile(Path.GetFullPath("appsettings.json"), optional: true, reloadOnChange: false)
+                .AddEnvironmentVariables()
+                .AddInMemoryCollection(Parse(args))
+                .Build();
+            var section = configuration.GetSection("Kpm");
+            RejectUnknown(section, typeof(ServerOptions));
+            var options = section.Get<ServerOptions>() ?? new ServerOptions();
+            options.Validate();
+            return options;
+        }
+        catch (Exception e) when (e is InvalidOperationException or InvalidDataException or FormatException)
+        {
+            throw new StartException($"The configuration can't be read: {(e.InnerException ?? e).Message}", e);
+        }
+    }
+
+    private static Dictionary<string, string?> Parse(string[] args)
+    {
+        var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
+        for (var i = 0; i < args.Length; i++)
+        {
+            var (name, value) = args[i].IndexOf('=', StringComparison.Ordinal) is > 0 and var at ? (args[i][..at], args[i][(at + 1)..]) : (args[i], null);
+            var key = Switches.GetValueOrDefault(name) ?? (name.StartsWith("--Kpm:", StringComparison.OrdinalIgnoreCase) ? name[2..] : null)
+                ?? throw new StartException($"Unknown option {name}. kpm-server --help lists the options.");
+            if (value is null && i + 1 < args.Length && !args[i + 1].StartsWith("--", StringComparison.Ordinal))
+            {
+                value = args[++i];
+            }
+
+            values[key] = value ?? (name is "--allow-cleartext" or "--reflection" ? "true" : throw new StartException($"The option {name} needs a value."));
+        }
+
+        return values;
+    }
+
+    /// <summary>A misspelt option would be ignored silently otherwise.</summary>
+    private static void RejectUnknown(IConfigurationSection section, Type options)
+    {
+        foreach (var child in section.GetChildren())
+        {
+            var property = options.GetProperty(child.Key, BindingFlags.Public | BindingFlags.Instance | BindingFlags.IgnoreCase);
+            if (property is null || !property.CanWrite)
+            {
+                throw new StartException($"Unknown option {child.Path}. kpm-server --help lists the options.");
+            }
+
+            if (property.PropertyType.Namespace!.StartsWith("Kpm.", StringComparison.Ordinal))
+            {
+                RejectUnknown(child, property.PropertyType);
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+using Google.Rpc;
+using Kpm.V1;
+
+namespace Kpm.Server.Rpc;
+
+/// <summary>The one place that makes errors: <c>throw Errors.Of(ErrorReason.EmailInUse)</c>.</summary>
+internal static class Errors
+{
+    public static KpmException Of(ErrorReason reason) => new(reason);
+
+    /// <summary>An error whose ErrorInfo carries one more fact for programs.</summary>
+    public static KpmException With(ErrorReason reason, string key, string value) => new(reason) { Detail = (key, value) };
+
+    public static KpmException RetryAfter(ErrorReason reason, TimeSpan delay, Exception? inner = null) =>
+        new(reason, inner) { RetryAfter = delay < TimeSpan.Zero ? TimeSpan.Zero : delay };
+
+    /// <summary>INVALID_REQUEST for one field.</summary>
+    public static KpmException Field(string field, string reason, string description) => Fields(ErrorReason.InvalidRequest, [Violation(field, reason, description)]);
+
+    public static KpmException Fields(ErrorReason reason, IReadOnlyList<BadRequest.Types.FieldViolation> fields) => new(reason) { Fields = fields };
+
+    public static BadRequest.Types.FieldViolation Violation(string field, string reason, string description) =>
+        new() { Field = field, Reason = reason, Description = description };
+}

@@ -1,0 +1,203 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Passwords;
+using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Catalogue;
+using Kpm.Server.Messaging;
+using Kpm.Server.Rpc;
+using Kpm.Server.Secrets;
+using Kpm.Server.Storage;
+using Kpm.Server.Storage.Sqlite;
+using Kpm.Server.Verification;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+
+namespace Kpm.Server;
+
+/// <summary>Puts the server together. The tests build the same one.</summary>
+internal static class ServerApp
+{
+    /// <summary>A server that is ready to be started; disposing it closes the database.</summary>
+    /// <param name="options">Validated options.</param>
+    /// <param name="environment">Development or Production.</param>
+    /// <param name="adjust">For tests: replaces services, such as the clock.</param>
+    /// <exception cref="StartException">Something that the server needs is not there.</exception>
+    public static WebApplication Build(ServerOptions options, string environment, Action<IServiceCollection>? adjust = null)
+    {
+        var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = "kpm-server" });
+        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        // A failed bind is told by Program, on one line.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+        builder.Services.AddRoutingCore();
+        ConfigureKestrel(builder, options);
+        AddServices(builder.Services, options);
+        AddGrpc(builder.Services, options.Limits);
+        adjust?.Invoke(builder.Services);
+
+        var app = builder.Build();
+        try
+        {
+            Open(app.Services);
+            app.UseRouting();
+            app.MapGrpcService<AccountGrpcService>();
+            app.MapGrpcService<VerificationGrpcService>();
+            app.MapGrpcHealthChecksService();
+            if (options.Reflection ?? app.Environment.IsDevelopment())
+            {
+                app.MapGrpcReflectionService();
+            }
+
+            return app;
+        }
+        catch
+        {
+            ((IDisposable)app).Dispose();
+            throw;
+        }
+    }
+
+    /// <exception cref="StartException">The root key is another database's, or the address can't be listened at.</exception>
+    public static async Task StartAsync(WebApplication app, ServerOptions options)
+    {
+        await SqliteRootKeyRecord.CheckAsync(app.Services.GetRequiredService<SqliteDatabase>(), app.Services.GetRequiredService<RootKey>(), CancellationToken.None);
+        try
+        {
+            await app.StartAsync();
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            throw new StartException($"Another program listens at {options.EndPoint} already. Stop it, or choose another address with --listen.", e);
+        }
+        catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
+        {
+            throw new StartException($"The server can't listen at {options.EndPoint}: {e.Message.TrimEnd('.')}. Choose another address with --listen.", e);
+        }
+    }
+
+    /// <summary>The address that a started server listens at.</summary>
+    public static string AddressOf(WebApplication app) => app.Urls.Single();
+
+    /// <summary>What a person wants to know first.</summary>
+    public static string Banner(WebApplication app, ServerOptions options) =>
+        $"kpm-server listens at {AddressOf(app)}, keeps its data in {options.DataFolder}, and sends mail to {app.Services.GetRequiredService<IMailSender>().Destination}. Ctrl+C stops it.";
+
+    private static void ConfigureKestrel(WebApplicationBuilder builder, ServerOptions options)
+    {
+        builder.WebHost.UseKestrelCore();
+        if (options.UsesTls)
+        {
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        }
+
+        var certificate = options.UsesTls ? LoadCertificate(options) : null;
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = null; // streams have no end; messages are bounded by gRPC's own limit
+            kestrel.Limits.MinRequestBodyDataRate = null; // an idle Sync stream is no slow client
+            kestrel.Limits.MinResponseDataRate = null;
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromMinutes(5);
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 256;
+            kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(60);
+            kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
+            kestrel.Listen(options.EndPoint, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                if (certificate is not null)
+                {
+                    listen.UseHttps(certificate);
+                }
+            });
+        });
+        builder.Services.Configure<HostOptions>(host =>
+        {
+            host.ShutdownTimeout = options.Limits.DrainTimeout + TimeSpan.FromSeconds(5);
+            host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.StopHost;
+        });
+    }
+
+    private static X509Certificate2 LoadCertificate(ServerOptions options)
+    {
+        try
+        {
+            return X509Certificate2.CreateFromPemFile(options.Certificate, options.CertificateKey);
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new StartException($"The certificate {options.Certificate} with the key {options.CertificateKey} can't be used: {e.Message}", e);
+        }
+    }
+
+    private static void AddServices(IServiceCollection services, ServerOptions options)
+    {
+        var databasePath = Path.Combine(options.DataFolder, "kpm.db");
+        services.AddSingleton(options.Limits).AddSingleton(options.PasswordHash).AddSingleton(options.Mail);
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<IFatalExit, ProcessFatalExit>();
+        services.AddSingleton(s => SqliteDatabase.Open(databasePath, s.GetRequiredService<IFatalExit>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<SqliteDatabase>>()));
+        // The database first: it takes the lock of the folder.
+        services.AddSingleton(s => RootKey.Open(Path.Combine(options.DataFolder, "root.key"), SqliteRootKeyRecord.IsInUse(s.GetRequiredService<SqliteDatabase>())));
+
+        services.AddSingleton<IAccountStore, SqliteAccountStore>().AddSingleton<ISessionStore, SqliteSessionStore>().AddSingleton<IDeviceStore, SqliteDeviceStore>();
+        services.AddSingleton<IActivationStore, SqliteActivationStore>().AddSingleton<IMailOutbox, SqliteMailOutbox>();
+
+        services.AddSingleton(_ => MethodPolicies.OfContract());
+        services.AddSingleton<Authenticator>().AddSingleton<ErrorMapper>().AddSingleton<RepeatedCalls>().AddSingleton<CallInterceptor>().AddSingleton<PageTokens>();
+
+        services.AddSingleton<CommonPasswords>().AddSingleton<Accounts.Passwords.PasswordRules>().AddSingleton<IPasswordHasher, BcryptPasswordHasher>().AddSingleton<PasswordHashing>();
+        services.AddSingleton<SessionTokens>().AddSingleton<SessionIssuer>().AddSingleton<SessionDirectory>().AddSingleton<DeviceProofs>().AddSingleton<SignInThrottle>();
+        services.AddSingleton<AccountGrpcService>().AddSingleton<GetSignInOptions>().AddSingleton<CreateAccount>().AddSingleton<SignIn>().AddSingleton<RefreshSession>();
+        services.AddSingleton<SignOut>().AddSingleton<GetAccount>().AddSingleton<ListDevices>().AddSingleton<RevokeDevice>();
+        services.AddSingleton<AccountEndings>().AddHostedService<AccountSweeper>();
+
+        services.AddSingleton<VerificationGrpcService>().AddSingleton<ActivateAccount>().AddSingleton<DiscardPendingAccount>().AddSingleton<ResendActivation>().AddSingleton<ActivationMails>();
+
+        services.AddSingleton<MailSeal>().AddSingleton<MailTemplates>().AddSingleton<MailWriter>().AddSingleton<MailSignal>();
+        services.AddSingleton<IMailSender>(s => new FolderMailSender(options.MailFolder));
+        services.AddHostedService<MailDelivery>();
+
+        services.AddSingleton(_ => RegionCatalogue.Load());
+        services.TryAddSingleton<ISessionEndings, NoStreams>();
+    }
+
+    private static void AddGrpc(IServiceCollection services, Limits limits)
+    {
+        services.AddGrpc(grpc =>
+        {
+            grpc.MaxReceiveMessageSize = limits.MessageBytes;
+            grpc.Interceptors.Add<CallInterceptor>();
+        });
+        services.AddGrpcHealthChecks();
+        services.AddGrpcReflection();
+    }
+
+    /// <summary>Everything that can be wrong with the folder, the key and the database shows before the port is opened.</summary>
+    private static void Open(IServiceProvider services)
+    {
+        services.GetRequiredService<SqliteDatabase>();
+        services.GetRequiredService<RootKey>();
+        services.GetRequiredService<IMailSender>();
+        services.GetRequiredService<CallInterceptor>();
+        services.GetRequiredService<AccountGrpcService>();
+        services.GetRequiredService<VerificationGrpcService>();
+    }
+
+    /// <summary>No streams yet.</summary>
+    private sealed class NoStreams : ISessionEndings
+    {
+        public void SessionEnded(Guid accountId, Guid sessionId, V1.RevokedReason reason)
+        {
+        }
+
+        public void DeviceEnded(Guid accountId, Guid deviceId, V1.RevokedReason reason)
+        {
+        }
+
+        public void AccountEnded(Guid accountId, V1.RevokedReason reason)
+        {
+        }
+    }
+}

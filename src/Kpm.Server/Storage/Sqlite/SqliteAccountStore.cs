@@ -1,0 +1,191 @@
+using Dapper;
+using Kpm.Server.Accounts;
+using Kpm.V1;
+using Microsoft.Data.Sqlite;
+
+namespace Kpm.Server.Storage.Sqlite;
+
+internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStore
+{
+    private const string Columns = """
+        SELECT a.account_id AS AccountId, a.email AS Email, a.email_key AS EmailKey, a.password_hash AS PasswordHash, a.state AS State, a.region AS Region,
+               a.language AS Language, a.created_at AS CreatedAt, a.lapses_at AS LapsesAt,
+               coalesce((SELECT given FROM consent c WHERE c.account_id = a.account_id ORDER BY decided_at DESC LIMIT 1), 0) AS MarketingConsent
+          FROM account a
+        """;
+
+    private const string FindSql = Columns + " WHERE a.account_id = @accountId";
+
+    private const string FindActiveSql = Columns + " WHERE a.email_key = @emailKey AND a.state = 2";
+
+    private const string FindPendingSql = Columns + """
+         WHERE a.email_key = @emailKey AND a.state = 1
+         ORDER BY EXISTS (SELECT 1 FROM device d WHERE d.device_id = @deviceId AND d.account_id = a.account_id) DESC, a.created_at DESC LIMIT 1
+        """;
+
+    private const string CountInDaySql = """
+        SELECT count(*) AS Registrations, min(created_at) AS FirstAt FROM account WHERE email_key = @emailKey AND created_at > @since
+        """;
+
+    private const string InsertAccountSql = """
+        INSERT INTO account (account_id, email, email_key, password_hash, state, region, language, created_at, lapses_at)
+        VALUES (@accountId, @email, @emailKey, @passwordHash, @state, @region, @language, @createdAt, @lapsesAt)
+        """;
+
+    private const string InsertConsentSql = """
+        INSERT INTO consent (account_id, decided_at, given, text_version, source) VALUES (@accountId, @decidedAt, @given, @textVersion, @source)
+        """;
+
+    private const string SetPasswordHashSql = """
+        UPDATE account SET password_hash = @hash WHERE account_id = @accountId AND password_hash = @formerHash
+        """;
+
+    private const string LapsedSql = "SELECT account_id FROM account WHERE state = 1 AND lapses_at <= @now ORDER BY lapses_at LIMIT @most";
+
+    private const string DeleteAccountSql = "DELETE FROM account WHERE account_id = @accountId";
+
+    private const string InsertRemovedVaultSql = "INSERT OR IGNORE INTO removed_vault (account_id, removed_at) VALUES (@accountId, @now)";
+
+    private const string OldestRemovedVaultSql = "SELECT account_id FROM removed_vault ORDER BY account_id LIMIT 1";
+
+    private const string DeleteChangesSql = """
+        DELETE FROM change WHERE id IN (SELECT id FROM change WHERE account_id = @accountId ORDER BY seq LIMIT @most)
+        """;
+
+    private const string DeleteResultsSql = "DELETE FROM op_result WHERE account_id = @accountId";
+
+    private const string DeleteVaultSql = "DELETE FROM vault WHERE account_id = @accountId";
+
+    private const string DeleteRemovedVaultSql = "DELETE FROM removed_vault WHERE account_id = @accountId";
+
+    public ValueTask<AccountRow?> FindAsync(Guid accountId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(database.Read(c => Find(c, accountId)));
+
+    public ValueTask<AccountRow?> FindActiveAsync(string emailKey, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(database.Read(c => FindActive(c, emailKey)));
+
+    public ValueTask<AccountRow?> FindPendingAsync(string emailKey, Guid deviceId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(database.Read(c => ToRow(c.QuerySingleOrDefault<Stored>(FindPendingSql, new { emailKey, deviceId = deviceId.ToBytes() }))));
+
+    public Task<CreateResult> CreateAsync(NewAccount account, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => Create(c, account), cancellationToken);
+
+    public Task SetPasswordHashAsync(Guid accountId, string formerHash, string hash, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => c.Execute(SetPasswordHashSql, new { accountId = accountId.ToBytes(), formerHash, hash }), cancellationToken);
+
+    public Task<IReadOnlyList<Removed>> RemoveLapsedAsync(DateTimeOffset now, int most, CancellationToken cancellationToken) =>
+        database.WriteAsync<IReadOnlyList<Removed>>(
+            c => c.Query<byte[]>(LapsedSql, new { now = now.ToStored(), most }).Select(id => Remove(c, Ids.FromBytes(id), now)).ToList(),
+            cancellationToken);
+
+    public Task<bool> EmptyRemovedVaultAsync(int most, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => EmptyRemovedVault(c, most), cancellationToken);
+
+    /// <summary>For the units of other stores.</summary>
+    public static AccountRow? Find(SqliteConnection connection, Guid accountId) =>
+        ToRow(connection.QuerySingleOrDefault<Stored>(FindSql, new { accountId = accountId.ToBytes() }));
+
+    public static AccountRow? FindActive(SqliteConnection connection, string emailKey) =>
+        ToRow(connection.QuerySingleOrDefault<Stored>(FindActiveSql, new { emailKey }));
+
+    /// <summary>Removes an account with its devices and sessions; its vault, which may be large, is emptied by a job.</summary>
+    public static Removed Remove(SqliteConnection connection, Guid accountId, DateTimeOffset now)
+    {
+        var removed = new Removed(accountId, SqliteSessionStore.LiveOf(connection, accountId));
+        connection.Execute(InsertRemovedVaultSql, new { accountId = accountId.ToBytes(), now = now.ToStored() });
+        connection.Execute(DeleteAccountSql, new { accountId = accountId.ToBytes() });
+        return removed;
+    }
+
+    private static CreateResult Create(SqliteConnection connection, NewAccount create)
+    {
+        var account = create.Account;
+        if (FindActive(connection, account.EmailKey) is not null)
+        {
+            return new CreateResult(CreateOutcome.EmailInUse);
+        }
+
+        var day = TimeSpan.FromDays(1);
+        var (registrations, firstAt) = connection.QuerySingle<(int, long?)>(CountInDaySql, new { emailKey = account.EmailKey, since = (account.CreatedAt - day).ToStored() });
+        if (registrations >= create.MostInDay)
+        {
+            return new CreateResult(CreateOutcome.TooMany, firstAt!.Value.ToTime() + day);
+        }
+
+        if (SqliteDeviceStore.Find(connection, create.Device.DeviceId) is not null)
+        {
+            return new CreateResult(CreateOutcome.DeviceConflict);
+        }
+
+        connection.Execute(InsertAccountSql, new
+        {
+            accountId = account.AccountId.ToBytes(),
+            email = account.Email,
+            emailKey = account.EmailKey,
+            passwordHash = account.PasswordHash,
+            state = (int)account.State,
+            region = account.Region,
+            language = account.Language,
+            createdAt = account.CreatedAt.ToStored(),
+            lapsesAt = account.LapsesAt.ToStored(),
+        });
+        connection.Execute(InsertConsentSql, new
+        {
+            accountId = account.AccountId.ToBytes(),
+            decidedAt = create.Consent.DecidedAt.ToStored(),
+            given = create.Consent.Given,
+            textVersion = create.Consent.TextVersion,
+            source = create.Consent.Source,
+        });
+        SqliteDeviceStore.Insert(connection, create.Device);
+        SqliteSessionStore.Insert(connection, create.Session);
+        SqliteActivationStore.Insert(connection, account.AccountId, create.Activation);
+        SqliteMailOutbox.Insert(connection, create.Mail);
+        return new CreateResult(CreateOutcome.Created);
+    }
+
+    private static bool EmptyRemovedVault(SqliteConnection connection, int most)
+    {
+        if (connection.QuerySingleOrDefault<byte[]>(OldestRemovedVaultSql) is not { } accountId)
+        {
+            return false;
+        }
+
+        if (connection.Execute(DeleteChangesSql, new { accountId, most }) == 0)
+        {
+            connection.Execute(DeleteResultsSql, new { accountId });
+            connection.Execute(DeleteVaultSql, new { accountId });
+            connection.Execute(DeleteRemovedVaultSql, new { accountId });
+        }
+
+        return true;
+    }
+
+    private static AccountRow? ToRow(Stored? stored) => stored is null ? null : new AccountRow
+    {
+        AccountId = Ids.FromBytes(stored.AccountId),
+        Email = stored.Email,
+        EmailKey = stored.EmailKey,
+        PasswordHash = stored.PasswordHash,
+        State = (AccountState)stored.State,
+        Region = stored.Region,
+        Language = stored.Language,
+        MarketingConsent = stored.MarketingConsent != 0,
+        CreatedAt = stored.CreatedAt.ToTime(),
+        LapsesAt = stored.LapsesAt.ToTime(),
+    };
+
+    private sealed record Stored
+    {
+        public required byte[] AccountId { get; init; }
+        public required string Email { get; init; }
+        public required string EmailKey { get; init; }
+        public required string PasswordHash { get; init; }
+        public required long State { get; init; }
+        public required string Region { get; init; }
+        public required string Language { get; init; }
+        public required long MarketingConsent { get; init; }
+        public required long CreatedAt { get; init; }
+        public required long? LapsesAt { get; init; }
+    }
+}

@@ -1,0 +1,286 @@
+using Dapper;
+using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Rpc;
+using Kpm.V1;
+using Microsoft.Data.Sqlite;
+
+namespace Kpm.Server.Storage.Sqlite;
+
+internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStore
+{
+    private const string FindByAccessSql = """
+        SELECT s.session_id AS SessionId, s.account_id AS AccountId, s.device_id AS DeviceId, s.ended_at AS EndedAt, d.signing_key AS SigningKey, a.state AS State,
+               CASE WHEN s.access_hash = @hash THEN s.access_expires_at ELSE s.former_access_expires_at END AS AccessExpiresAt
+          FROM session s JOIN device d ON d.device_id = s.device_id JOIN account a ON a.account_id = s.account_id
+         WHERE s.access_hash = @hash OR s.former_access_hash = @hash
+        """;
+
+    private const string FindSql = """
+        SELECT s.session_id AS SessionId, s.account_id AS AccountId, s.device_id AS DeviceId, d.signing_key AS SigningKey, s.ends_at AS EndsAt,
+               s.access_expires_at AS AccessExpiresAt, s.refresh_generation AS RefreshGeneration, s.refresh_hash AS RefreshHash, s.refresh_expires_at AS RefreshExpiresAt,
+               s.former_refresh_hash AS FormerRefreshHash, s.refreshed_at AS RefreshedAt, s.ended_at AS EndedAt
+          FROM session s JOIN device d ON d.device_id = s.device_id
+         WHERE s.session_id = @sessionId
+        """;
+
+    private const string InsertSql = """
+        INSERT INTO session (session_id, account_id, device_id, created_at, ends_at, access_hash, access_expires_at, refresh_generation, refresh_hash, refresh_expires_at, refreshed_at)
+        VALUES (@sessionId, @accountId, @deviceId, @createdAt, @endsAt, @accessHash, @accessExpiresAt, 0, @refreshHash, @refreshExpiresAt, @createdAt)
+        """;
+
+    private const string RotateSql = """
+        UPDATE session
+           SET former_access_hash = access_hash, former_access_expires_at = access_expires_at, access_hash = @accessHash, access_expires_at = @accessExpiresAt,
+               former_refresh_hash = refresh_hash, refresh_hash = @refreshHash, refresh_expires_at = @refreshExpiresAt, refresh_generation = refresh_generation + 1,
+               refreshed_at = @now
+         WHERE session_id = @sessionId
+        """;
+
+    private const string EndSql = "UPDATE session SET ended_at = @now WHERE session_id = @sessionId AND ended_at IS NULL";
+
+    private const string EndOfDeviceSql = """
+        UPDATE session SET ended_at = @now WHERE device_id = @deviceId AND ended_at IS NULL RETURNING account_id AS AccountId, session_id AS SessionId
+        """;
+
+    private const string LiveOfSql = "SELECT session_id FROM session WHERE account_id = @accountId AND ended_at IS NULL";
+
+    private const string FailuresSql = """
+        SELECT failures AS Failures, last_failure_at AS LastFailureAt, blocked_until AS BlockedUntil FROM sign_in_failure WHERE address_hash = @addressHash
+        """;
+
+    private const string SetFailuresSql = """
+        INSERT INTO sign_in_failure (address_hash, failures, last_failure_at, blocked_until) VALUES (@addressHash, @failures, @lastFailureAt, @blockedUntil)
+        ON CONFLICT (address_hash) DO UPDATE SET failures = excluded.failures, last_failure_at = excluded.last_failure_at, blocked_until = excluded.blocked_until
+        """;
+
+    private const string ClearFailuresSql = "DELETE FROM sign_in_failure WHERE address_hash = @addressHash";
+
+    private const string SweepEndedSql = """
+        DELETE FROM session WHERE session_id IN (SELECT session_id FROM session WHERE ended_at < @endedBefore LIMIT @most)
+        """;
+
+    private const string EndExpiredSql = """
+        UPDATE session SET ended_at = @now WHERE session_id IN (SELECT session_id FROM session WHERE ended_at IS NULL AND refresh_expires_at < @now LIMIT @most)
+        """;
+
+    private const string SweepRequestsSql = """
+        DELETE FROM request WHERE (session_id, rpc, request_id) IN (SELECT session_id, rpc, request_id FROM request WHERE made_at < @requestsBefore LIMIT @most)
+        """;
+
+    private const string SweepFailuresSql = """
+        DELETE FROM sign_in_failure WHERE address_hash IN (SELECT address_hash FROM sign_in_failure WHERE last_failure_at < @failuresBefore LIMIT @most)
+        """;
+
+    public ValueTask<AccessRow?> FindByAccessTokenAsync(byte[] accessHash, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(database.Read(c => c.QuerySingleOrDefault<StoredAccess>(FindByAccessSql, new { hash = accessHash })) is not { } stored ? null : new AccessRow
+        {
+            Ended = stored.EndedAt is not null,
+            Caller = new Caller
+            {
+                AccountId = Ids.FromBytes(stored.AccountId),
+                SessionId = Ids.FromBytes(stored.SessionId),
+                DeviceId = Ids.FromBytes(stored.DeviceId),
+                Activated = stored.State == (long)AccountState.Active,
+                AccessExpiresAt = stored.AccessExpiresAt.ToTime(),
+                SigningKey = stored.SigningKey,
+                AccessTokenHash = accessHash,
+            },
+        });
+
+    public ValueTask<SessionRow?> FindAsync(Guid sessionId, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(database.Read(c => Find(c, sessionId)));
+
+    public Task<SignInResult> SignInAsync(DeviceRow device, NewSession session, byte[] addressHash, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => SignIn(c, device, session, addressHash), cancellationToken);
+
+    public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => Rotate(c, sessionId, decide), cancellationToken);
+
+    public Task<byte[]> SignOutAsync(Guid sessionId, DateTimeOffset now, RequestKey request, byte[] response, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            c =>
+            {
+                if (SqliteRequests.Find(c, request) is { } former)
+                {
+                    return former;
+                }
+
+                c.Execute(EndSql, new { sessionId = sessionId.ToBytes(), now = now.ToStored() });
+                SqliteRequests.Remember(c, request, response, now);
+                return response;
+            },
+            cancellationToken);
+
+    public ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(database.Read(c => SqliteRequests.Find(c, request)));
+
+    public ValueTask<FailureRow?> FindFailuresAsync(byte[] addressHash, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(database.Read(c => FindFailures(c, addressHash)));
+
+    public Task<bool> SweepAsync(SweepTimes times, int most, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            c =>
+            {
+                var parameters = new
+                {
+                    now = times.Now.ToStored(),
+                    endedBefore = times.EndedBefore.ToStored(),
+                    requestsBefore = times.RequestsBefore.ToStored(),
+                    failuresBefore = times.FailuresBefore.ToStored(),
+                    most,
+                };
+                string[] steps = [EndExpiredSql, SweepEndedSql, SweepRequestsSql, SweepFailuresSql];
+                return steps.Sum(sql => c.Execute(sql, parameters)) > 0;
+            },
+            cancellationToken);
+
+    /// <summary>For the units of other stores.</summary>
+    public static void Insert(SqliteConnection connection, NewSession session) => connection.Execute(InsertSql, new
+    {
+        sessionId = session.SessionId.ToBytes(),
+        accountId = session.AccountId.ToBytes(),
+        deviceId = session.DeviceId.ToBytes(),
+        createdAt = session.CreatedAt.ToStored(),
+        endsAt = session.EndsAt.ToStored(),
+        accessHash = session.AccessHash,
+        accessExpiresAt = session.AccessExpiresAt.ToStored(),
+        refreshHash = session.RefreshHash,
+        refreshExpiresAt = session.RefreshExpiresAt.ToStored(),
+    });
+
+    public static List<EndedSession> EndOfDevice(SqliteConnection connection, Guid deviceId, DateTimeOffset now) =>
+        connection.Query<(byte[] AccountId, byte[] SessionId)>(EndOfDeviceSql, new { deviceId = deviceId.ToBytes(), now = now.ToStored() })
+            .Select(s => new EndedSession(Ids.FromBytes(s.AccountId), Ids.FromBytes(s.SessionId)))
+            .ToList();
+
+    public static List<Guid> LiveOf(SqliteConnection connection, Guid accountId) =>
+        connection.Query<byte[]>(LiveOfSql, new { accountId = accountId.ToBytes() }).Select(id => Ids.FromBytes(id)).ToList();
+
+    public static void RecordFailure(SqliteConnection connection, FailedSignIn failure)
+    {
+        var next = failure.Next(FindFailures(connection, failure.AddressHash));
+        connection.Execute(SetFailuresSql, new
+        {
+            addressHash = failure.AddressHash,
+            failures = next.Failures,
+            lastFailureAt = next.LastFailureAt.ToStored(),
+            blockedUntil = next.BlockedUntil.ToStored(),
+        });
+    }
+
+    private static SignInResult SignIn(SqliteConnection connection, DeviceRow device, NewSession session, byte[] addressHash)
+    {
+        if (SqliteAccountStore.Find(connection, device.AccountId) is not { State: AccountState.Active })
+        {
+            return new SignInResult(SignInOutcome.NoAccount, []);
+        }
+
+        var linked = SqliteDeviceStore.Find(connection, device.DeviceId);
+        if (linked is null)
+        {
+            SqliteDeviceStore.Insert(connection, device);
+        }
+        else if (linked.AccountId != device.AccountId || linked.RevokedAt is not null || !linked.SigningKey.AsSpan().SequenceEqual(device.SigningKey))
+        {
+            return new SignInResult(SignInOutcome.DeviceConflict, []);
+        }
+        else
+        {
+            SqliteDeviceStore.Update(connection, device);
+        }
+
+        var ended = EndOfDevice(connection, device.DeviceId, session.CreatedAt);
+        Insert(connection, session);
+        connection.Execute(ClearFailuresSql, new { addressHash });
+        return new SignInResult(SignInOutcome.SignedIn, ended);
+    }
+
+    private static Refresh Rotate(SqliteConnection connection, Guid sessionId, Func<SessionRow, Refresh> decide)
+    {
+        if (Find(connection, sessionId) is not { } session)
+        {
+            return new Refresh.Invalid();
+        }
+
+        var refresh = decide(session);
+        switch (refresh)
+        {
+            case Refresh.Rotated rotated:
+                connection.Execute(RotateSql, new
+                {
+                    sessionId = sessionId.ToBytes(),
+                    accessHash = rotated.AccessHash,
+                    accessExpiresAt = rotated.AccessExpiresAt.ToStored(),
+                    refreshHash = rotated.RefreshHash,
+                    refreshExpiresAt = rotated.RefreshExpiresAt.ToStored(),
+                    now = rotated.At.ToStored(),
+                });
+                break;
+            case Refresh.Reused reused:
+                connection.Execute(EndSql, new { sessionId = sessionId.ToBytes(), now = reused.At.ToStored() });
+                break;
+        }
+
+        return refresh;
+    }
+
+    private static SessionRow? Find(SqliteConnection connection, Guid sessionId) =>
+        connection.QuerySingleOrDefault<StoredSession>(FindSql, new { sessionId = sessionId.ToBytes() }) is not { } stored ? null : new SessionRow
+        {
+            SessionId = Ids.FromBytes(stored.SessionId),
+            AccountId = Ids.FromBytes(stored.AccountId),
+            DeviceId = Ids.FromBytes(stored.DeviceId),
+            SigningKey = stored.SigningKey,
+            EndsAt = stored.EndsAt.ToTime(),
+            AccessExpiresAt = stored.AccessExpiresAt.ToTime(),
+            RefreshGeneration = (uint)stored.RefreshGeneration,
+            RefreshHash = stored.RefreshHash,
+            RefreshExpiresAt = stored.RefreshExpiresAt.ToTime(),
+            FormerRefreshHash = stored.FormerRefreshHash,
+            RefreshedAt = stored.RefreshedAt.ToTime(),
+            EndedAt = stored.EndedAt.ToTime(),
+        };
+
+    private static FailureRow? FindFailures(SqliteConnection connection, byte[] addressHash) =>
+        connection.QuerySingleOrDefault<StoredFailures>(FailuresSql, new { addressHash }) is not { } stored ? null : new FailureRow
+        {
+            Failures = (int)stored.Failures,
+            LastFailureAt = stored.LastFailureAt.ToTime(),
+            BlockedUntil = stored.BlockedUntil.ToTime(),
+        };
+
+    private sealed record StoredAccess
+    {
+        public required byte[] SessionId { get; init; }
+        public required byte[] AccountId { get; init; }
+        public required byte[] DeviceId { get; init; }
+        public required long? EndedAt { get; init; }
+        public required byte[] SigningKey { get; init; }
+        public required long State { get; init; }
+        public required long AccessExpiresAt { get; init; }
+    }
+
+    private sealed record StoredSession
+    {
+        public required byte[] SessionId { get; init; }
+        public required byte[] AccountId { get; init; }
+        public required byte[] DeviceId { get; init; }
+        public required byte[] SigningKey { get; init; }
+        public required long EndsAt { get; init; }
+        public required long AccessExpiresAt { get; init; }
+        public required long RefreshGeneration { get; init; }
+        public required byte[] RefreshHash { get; init; }
+        public required long RefreshExpiresAt { get; init; }
+        public required byte[]? FormerRefreshHash { get; init; }
+        public required long RefreshedAt { get; init; }
+        public required long? EndedAt { get; init; }
+    }
+
+    private sealed record StoredFailures
+    {
+        public required long Failures { get; init; }
+        public required long LastFailureAt { get; init; }
+        public required long BlockedUntil { get; init; }
+    }
+}
