@@ -260,6 +260,8 @@ public sealed class StatusRulesTests
         using var channel = peer.Channel();
 
         await channel.Call().ResponseAsync.FailsAsync(expected);
+        using var duplex = channel.CallDuplex();
+        await duplex.ResponseStream.MoveNext(Stop).FailsAsync(expected);
         using var stream = channel.CallServerStream();
         await stream.ResponseHeadersAsync;
         await ReadToEndAsync(stream).FailsAsync(expected);

@@ -94,8 +94,17 @@ internal sealed class StreamingContent : HttpContent
     /// <summary>The transport comes again when a connection was lost before the server saw the request.</summary>
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        // The headers wait for the first write otherwise, and the server may be the one to speak first.
-        await stream.FlushAsync(cancellationToken);
+        try
+        {
+            // The headers wait for the first write otherwise, and the server may be the one to speak first.
+            await stream.FlushAsync(cancellationToken);
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            // The server wants no more of the request: what that means for the call, its response says.
+            return;
+        }
+
         if (IsUsed)
         {
             throw new IOException("The connection was lost, and what was streamed cannot be sent again.");
