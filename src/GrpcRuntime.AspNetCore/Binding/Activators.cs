@@ -3,19 +3,43 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace Grpc.AspNetCore.Server.Binding;
 
+/// <summary>
+/// Knows which services are singletons. Such an object is fetched once, from the root, instead of per call: a call whose
+/// service and interceptors are singletons then needs no scope of its own.
+/// </summary>
+internal sealed class Singletons(IServiceCollection registrations)
+{
+    public bool Has(Type type, IServiceProvider root)
+    {
+        // Another container may know of registrations that this collection does not.
+        if (root.GetType().Assembly != typeof(ServiceProvider).Assembly)
+        {
+            return false;
+        }
+
+        var registration = registrations.LastOrDefault(each => each.ServiceType == type && !each.IsKeyedService);
+        return registration is { Lifetime: ServiceLifetime.Singleton };
+    }
+}
+
 /// <summary>Takes the service object from the services, or makes one and disposes of it after the call.</summary>
 internal sealed class DefaultServiceActivator<TService> : IGrpcServiceActivator<TService>
     where TService : class
 {
     private readonly bool _isService;
     private readonly ObjectFactory<TService>? _factory;
+    private readonly Lazy<TService>? _singleton;
 
-    public DefaultServiceActivator(IServiceProviderIsService isService)
+    public DefaultServiceActivator(IServiceProviderIsService isService, Singletons singletons, IServiceProvider root)
     {
         _isService = isService.IsService(typeof(TService));
         if (!_isService)
         {
             _factory = ActivatorUtilities.CreateFactory<TService>([]);
+        }
+        else if (singletons.Has(typeof(TService), root))
+        {
+            _singleton = new Lazy<TService>(root.GetRequiredService<TService>);
         }
 
         NeedsRelease = !_isService && (typeof(IDisposable).IsAssignableFrom(typeof(TService)) || typeof(IAsyncDisposable).IsAssignableFrom(typeof(TService)));
@@ -24,6 +48,9 @@ internal sealed class DefaultServiceActivator<TService> : IGrpcServiceActivator<
     /// <summary>Whether <see cref="ReleaseAsync"/> does anything for objects of this service.</summary>
     public bool NeedsRelease { get; }
 
+    /// <summary>The one object, where the service is a singleton.</summary>
+    public TService? Singleton => _singleton?.Value;
+
     public GrpcActivatorHandle<TService> Create(IServiceProvider serviceProvider) => _isService
         ? new GrpcActivatorHandle<TService>(serviceProvider.GetRequiredService<TService>(), created: false, state: null)
         : new GrpcActivatorHandle<TService>(_factory!(serviceProvider, null), created: true, state: null);
@@ -31,13 +58,35 @@ internal sealed class DefaultServiceActivator<TService> : IGrpcServiceActivator<
     public ValueTask ReleaseAsync(GrpcActivatorHandle<TService> service) => Disposal.DisposeAsync(service.Created ? service.Instance : null);
 }
 
+/// <summary>An interceptor activator that may know the one object there is.</summary>
+internal interface ISingletonInterceptor
+{
+    bool IsSingleton { get; }
+
+    Interceptor Get();
+}
+
 /// <summary>Takes an interceptor from the services, or makes one and disposes of it after the call.</summary>
-internal sealed class DefaultInterceptorActivator<TInterceptor>(IServiceProviderIsService isService) : IGrpcInterceptorActivator<TInterceptor>
+internal sealed class DefaultInterceptorActivator<TInterceptor> : IGrpcInterceptorActivator<TInterceptor>, ISingletonInterceptor
     where TInterceptor : Interceptor
 {
-    private readonly bool _isService = isService.IsService(typeof(TInterceptor));
+    private readonly bool _isService;
+    private readonly Lazy<TInterceptor>? _singleton;
     private readonly Lock _gate = new();
     private (InterceptorRegistration Registration, ObjectFactory<TInterceptor> Factory, object[] Arguments)[] _factories = [];
+
+    public DefaultInterceptorActivator(IServiceProviderIsService isService, Singletons singletons, IServiceProvider root)
+    {
+        _isService = isService.IsService(typeof(TInterceptor));
+        if (_isService && singletons.Has(typeof(TInterceptor), root))
+        {
+            _singleton = new Lazy<TInterceptor>(root.GetRequiredService<TInterceptor>);
+        }
+    }
+
+    public bool IsSingleton => _singleton is not null;
+
+    public Interceptor Get() => _singleton!.Value;
 
     public GrpcActivatorHandle<Interceptor> Create(IServiceProvider serviceProvider, InterceptorRegistration interceptorRegistration)
     {

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Grpc.AspNetCore.Server.Binding;
@@ -23,6 +24,12 @@ internal sealed class InterceptorPipeline
         foreach (var (activator, registration) in _innermostFirst)
         {
             var next = method;
+            if (Singleton(activator, registration) is { } singleton)
+            {
+                method = (request, context) => singleton().UnaryServerHandler(request, context, next);
+                continue;
+            }
+
             method = async (request, context) =>
             {
                 var handle = activator.Create(Services(context), registration);
@@ -47,6 +54,12 @@ internal sealed class InterceptorPipeline
         foreach (var (activator, registration) in _innermostFirst)
         {
             var next = method;
+            if (Singleton(activator, registration) is { } singleton)
+            {
+                method = (requests, context) => singleton().ClientStreamingServerHandler(requests, context, next);
+                continue;
+            }
+
             method = async (requests, context) =>
             {
                 var handle = activator.Create(Services(context), registration);
@@ -71,6 +84,12 @@ internal sealed class InterceptorPipeline
         foreach (var (activator, registration) in _innermostFirst)
         {
             var next = method;
+            if (Singleton(activator, registration) is { } singleton)
+            {
+                method = (request, responses, context) => singleton().ServerStreamingServerHandler(request, responses, context, next);
+                continue;
+            }
+
             method = async (request, responses, context) =>
             {
                 var handle = activator.Create(Services(context), registration);
@@ -95,6 +114,12 @@ internal sealed class InterceptorPipeline
         foreach (var (activator, registration) in _innermostFirst)
         {
             var next = method;
+            if (Singleton(activator, registration) is { } singleton)
+            {
+                method = (requests, responses, context) => singleton().DuplexStreamingServerHandler(requests, responses, context, next);
+                continue;
+            }
+
             method = async (requests, responses, context) =>
             {
                 var handle = activator.Create(Services(context), registration);
@@ -111,6 +136,10 @@ internal sealed class InterceptorPipeline
 
         return method;
     }
+
+    // A function, since the services are not to be made before the first call.
+    private static Func<Interceptor>? Singleton(IGrpcInterceptorActivator activator, InterceptorRegistration registration) =>
+        activator is ISingletonInterceptor { IsSingleton: true } known && registration.Arguments.Count == 0 ? known.Get : null;
 
     private static IServiceProvider Services(ServerCallContext context) => context.GetHttpContext().RequestServices;
 }

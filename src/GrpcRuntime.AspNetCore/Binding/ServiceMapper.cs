@@ -2,6 +2,7 @@ using Grpc.AspNetCore.Server.Calls;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Routing.Matching;
 using Microsoft.AspNetCore.Routing.Patterns;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
@@ -85,9 +86,15 @@ internal static class UnimplementedFallback
 {
     public static readonly string[] Verbs = [HttpMethods.Post];
 
+    private static readonly RouteValueDictionary Policies = new()
+    {
+        ["unimplementedService"] = new GrpcCallConstraint(),
+        ["unimplementedMethod"] = new GrpcCallConstraint(),
+    };
+
     public static IEndpointConventionBuilder Map(IEndpointRouteBuilder endpoints, string pattern, string name, CallHandler handler)
     {
-        var parsed = RoutePatternFactory.Parse(pattern, defaults: null, parameterPolicies: new { unimplementedMethod = new GrpcCallConstraint() });
+        var parsed = RoutePatternFactory.Parse(pattern, defaults: null, parameterPolicies: Policies);
         var endpoint = endpoints.Map(parsed, handler.HandleAsync);
         endpoint.Add(builder =>
         {
@@ -98,8 +105,11 @@ internal static class UnimplementedFallback
         return endpoint;
     }
 
-    private sealed class GrpcCallConstraint : IRouteConstraint
+    private sealed class GrpcCallConstraint : IRouteConstraint, IParameterLiteralNodeMatchingPolicy
     {
+        // What has an endpoint of its own needs no fallback: with one candidate left, routing decides without any more work.
+        public bool MatchesLiteral(string parameterName, string literal) => false;
+
         public bool Match(HttpContext? httpContext, IRouter? route, string routeKey, RouteValueDictionary values, RouteDirection routeDirection) =>
             httpContext is not null && CallHandler.IsGrpcRequest(httpContext.Request);
     }

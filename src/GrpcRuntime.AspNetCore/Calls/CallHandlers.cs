@@ -26,6 +26,7 @@ internal sealed class CallHandlerFactory<TService>(
     where TService : class
 {
     private readonly bool _needsRelease = activator is not DefaultServiceActivator<TService> { NeedsRelease: false };
+    private readonly DefaultServiceActivator<TService>? _singleton = activator as DefaultServiceActivator<TService>;
 
     public CallHandler Unary<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryInvoker<TService, TRequest, TResponse> invoke)
         where TRequest : class
@@ -63,7 +64,9 @@ internal sealed class CallHandlerFactory<TService>(
                 : invoke(service.Instance, requests, responses, context);
         }));
 
-    private GrpcActivatorHandle<TService> Create(ServerCallContext context) => activator.Create(context.GetHttpContext().RequestServices);
+    private GrpcActivatorHandle<TService> Create(ServerCallContext context) => _singleton?.Singleton is { } singleton
+        ? new GrpcActivatorHandle<TService>(singleton, created: false, state: null)
+        : activator.Create(context.GetHttpContext().RequestServices);
 
     private async Task<TResponse> Released<TResponse>(GrpcActivatorHandle<TService> service, Func<Task<TResponse>> invoke)
     {

@@ -13,6 +13,7 @@ public static class GrpcServicesExtensions
         ArgumentNullException.ThrowIfNull(services);
         services.AddRouting();
         services.AddOptions();
+        services.TryAddSingleton(new Singletons(services));
         services.TryAddSingleton<MappedServices>();
         services.TryAddSingleton(typeof(ServiceMapper<>));
         services.TryAddSingleton(typeof(IGrpcServiceActivator<>), typeof(DefaultServiceActivator<>));
