@@ -44,7 +44,7 @@ internal sealed class AnchorServer : IAsyncDisposable
     public static async Task ServeAsync(string kind, CancellationToken cancel)
     {
         var builder = WebApplication.CreateSlimBuilder();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = HttpProtocols.Http2);
