@@ -11,6 +11,7 @@ var cases = new Argument<string[]>("cases")
 var pairs = new Option<int>("--pairs") { Description = "Pairs of measurements a figure, at least 5 for a figure to quote.", DefaultValueFactory = _ => 5 };
 var seconds = new Option<double>("--seconds") { Description = "Length of each timed section.", DefaultValueFactory = _ => 2 };
 var streams = new Option<int>("--streams") { Description = "Idle streams of P5.", DefaultValueFactory = _ => 1_000 };
+var size = new Option<int?>("--size") { Description = "Only this number of devices in P1, or of receivers in P2." };
 var json = new Option<FileInfo?>("--json") { Description = "Also writes the table to this file as JSON." };
 var etcd = new Option<string?>("--etcd") { Description = "The etcd binary; otherwise the one on PATH, otherwise Debian's package, unpacked into a cache." };
 var server = new Option<string?>("--server") { Description = "Another Kpm.Server.dll than the one built with the bench." };
@@ -18,7 +19,7 @@ var scratch = new Option<string?>("--scratch") { Description = "Parent of the da
 var list = new Option<bool>("--list") { Description = "Names the cases and ends." };
 var root = new RootCommand("Measures Kpm.Grpc against its anchors, alternately in one run. docs/benchmarks.md explains each row.")
 {
-    cases, pairs, seconds, streams, json, etcd, server, scratch, list,
+    cases, pairs, seconds, streams, size, json, etcd, server, scratch, list,
 };
 root.SetAction(async (parsed, cancel) =>
 {
@@ -38,6 +39,7 @@ root.SetAction(async (parsed, cancel) =>
         Pairs = parsed.GetValue(pairs),
         Seconds = parsed.GetValue(seconds),
         Streams = parsed.GetValue(streams),
+        Size = parsed.GetValue(size),
         Etcd = parsed.GetValue(etcd),
         Server = parsed.GetValue(server),
         Scratch = parsed.GetValue(scratch),

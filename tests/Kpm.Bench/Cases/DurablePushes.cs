@@ -10,6 +10,8 @@ internal sealed class DurablePushes : BenchCase
 {
     private const int AccountsOfTheShared = 8;
 
+    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
+
     private static readonly (int Devices, Bound Must, Bound Goal)[] Sizes =
     [
         (1, Bound.Min(0.85), Bound.Min(1.0)),
@@ -26,7 +28,8 @@ internal sealed class DurablePushes : BenchCase
         var (etcd, missing) = await Etcd.TryStartAsync(context.Options, cancel);
         await using var disposeEtcd = etcd;
         await using var server = await KpmServer.StartAsync(context.Options, cancel);
-        foreach (var (devices, must, goal) in Sizes)
+        await WarmUpAsync(server, etcd, cancel);
+        foreach (var (devices, must, goal) in Sizes.Where(s => context.Options.Wants(s.Devices)))
         {
             var own = await BenchAccounts.CreateAsync(server, devices, 1, cancel);
             var results = await CompareAsync(context, server, own, etcd, cancel);
@@ -34,9 +37,28 @@ internal sealed class DurablePushes : BenchCase
             own.ForEach(d => d.Dispose());
         }
 
+        if (context.Options.Size != null)
+        {
+            return;
+        }
+
         var shared = await BenchAccounts.CreateAsync(server, AccountsOfTheShared, 256 / AccountsOfTheShared, cancel);
         Report(context, $"pushes, 256 devices of {AccountsOfTheShared} accounts", missing, await CompareAsync(context, server, shared, etcd, cancel), must: null, goal: null);
         shared.ForEach(d => d.Dispose());
+    }
+
+    /// <summary>Long enough that both programs run their final code; a pair alone is not, at one device.</summary>
+    private static async Task WarmUpAsync(KpmServer server, Etcd? etcd, CancellationToken cancel)
+    {
+        var devices = await BenchAccounts.CreateAsync(server, 32, 1, cancel);
+        using var load = await KpmLoad.OpenAsync(server, devices, cancel);
+        await load.PushesAsync(1, WarmUp, cancel);
+        if (etcd != null)
+        {
+            await new EtcdLoad(etcd.Address).PutsAsync(devices.Count, WarmUp);
+        }
+
+        devices.ForEach(d => d.Dispose());
     }
 
     private static async Task<List<(LoadResult Ours, LoadResult Anchor)>> CompareAsync(BenchContext context, KpmServer server, List<BenchDevice> devices, Etcd? etcd, CancellationToken cancel)

@@ -28,7 +28,7 @@ internal sealed class FanOut : BenchCase
         await using var disposeEtcd = etcd;
         await using var server = await KpmServer.StartAsync(context.Options, cancel);
         var pushes = (PushesInAll + context.Options.Pairs - 1) / context.Options.Pairs;
-        foreach (var (receivers, must, goal) in Sizes)
+        foreach (var (receivers, must, goal) in Sizes.Where(s => context.Options.Wants(s.Receivers)))
         {
             var devices = await BenchAccounts.CreateAsync(server, 1, receivers + 1, cancel);
             using var load = await KpmLoad.OpenAsync(server, devices, cancel);

@@ -15,6 +15,9 @@ internal sealed record BenchOptions
     /// <summary>Streams of P5.</summary>
     public required int Streams { get; init; }
 
+    /// <summary>Only this size of P1 and P2 (devices, receivers); null for all.</summary>
+    public required int? Size { get; init; }
+
     /// <summary>An etcd binary; null to look on PATH and then unpack Debian's package.</summary>
     public required string? Etcd { get; init; }
 
@@ -23,6 +26,9 @@ internal sealed record BenchOptions
 
     /// <summary>Where children keep their data: one folder each, removed at the end.</summary>
     public required string? Scratch { get; init; }
+
+    /// <summary>Whether a case runs at this size.</summary>
+    public bool Wants(int size) => Size == null || Size == size;
 
     public TimeSpan Duration => TimeSpan.FromSeconds(Seconds);
 }
