@@ -1,0 +1,295 @@
+using Kpm.Client.Items;
+using Kpm.Client.Kpm1;
+using Kpm.Client.Schema;
+using Kpm.Client.Storage;
+using Kpm.Client.Sync;
+using Kpm.V1;
+using Microsoft.Data.Sqlite;
+
+namespace Kpm.Client;
+
+/// <summary>
+/// The vault with its keys in memory. Reads and edits work without a connection: an edit is encrypted,
+/// signed and stored before the call returns, and is sent by the next synchronisation.
+/// </summary>
+public sealed class OpenVault : IDisposable
+{
+    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan OutboxPoll = TimeSpan.FromMilliseconds(50);
+
+    private readonly LocalStore _store;
+    private readonly KpmOptions _options;
+    private readonly VaultKeys _keys;
+    private readonly OperationMaker _maker;
+    private readonly LogVerifier _verifier;
+    private readonly SyncEngine _engine;
+    private readonly DeviceIdentity _device;
+
+    internal OpenVault(LocalStore store, KpmOptions options, VaultKeys keys, DeviceIdentity device, Accounts.SessionKeeper sessions, VaultService.VaultServiceClient vaults)
+    {
+        _store = store;
+        _options = options;
+        _keys = keys;
+        _device = device;
+        _maker = new OperationMaker(device, keys, options.Time);
+        _verifier = new LogVerifier(keys);
+        var rebaser = new Rebaser(_maker, keys, device.Id, options.Time);
+        var syncStore = new SyncStore(store, device, keys, _maker, rebaser, _verifier);
+        _engine = new SyncEngine(vaults, sessions, store, syncStore, device, options.Time);
+    }
+
+    internal OperationMaker Maker => _maker;
+
+    internal VaultKeys Keys => _keys;
+
+    /// <summary>True once this device stands in the vault's device directory.</summary>
+    public bool IsEnrolled => _store.Read(connection => LogStore.SubjectRow(connection, _device.Id) is not null);
+
+    /// <summary>All items that are not deleted.</summary>
+    /// <returns>In no particular order; an item that can't be read is there with the reason.</returns>
+    public IReadOnlyList<VaultItem> List() => _store.Read(connection =>
+    {
+        var queued = Outbox.All(connection).Where(IsItem).GroupBy(row => row.Subject).ToDictionary(group => group.Key, group => group.Last());
+        var items = new List<VaultItem>();
+        foreach (var subject in LogStore.Items(connection))
+        {
+            if (!queued.Remove(subject.Id, out var row))
+            {
+                items.Add(Open(subject));
+            }
+            else if (row.Kind == (long)OperationKind.Put)
+            {
+                items.Add(Open(row, (ulong)subject.Rev));
+            }
+        }
+
+        items.AddRange(queued.Values.Where(row => row.Kind == (long)OperationKind.Put).Select(row => Open(row, 0)));
+        return items;
+    });
+
+    /// <summary>One item.</summary>
+    /// <param name="id">The item.</param>
+    /// <returns>Null when there is none, or it is deleted.</returns>
+    public VaultItem? Find(Guid id) => _store.Read(connection => Find(connection, id));
+
+    /// <summary>Adds an item.</summary>
+    /// <param name="item">The plaintext; its creation time is set.</param>
+    /// <returns>The new item's id.</returns>
+    /// <exception cref="Kpm1Exception">ITEM_TOO_LARGE.</exception>
+    public Guid Add(Item item)
+    {
+        ArgumentNullException.ThrowIfNull(item);
+        var now = _options.Time.GetUtcNow();
+        var created = item.Clone();
+        created.CreatedAtMs = now.ToUnixTimeMilliseconds();
+        var id = Guid.CreateVersion7(now);
+        _store.Write(connection =>
+        {
+            Outbox.Add(connection, _maker.Put(connection, id, created, 0, null), OutboxState.Queued);
+            return id;
+        });
+        return id;
+    }
+
+    /// <summary>Changes an item; secrets that the change replaces go to its history.</summary>
+    /// <param name="id">The item.</param>
+    /// <param name="change">Changes the plaintext that it is given.</param>
+    /// <returns>False when there is no such item.</returns>
+    /// <exception cref="Kpm1Exception">The item can't be read, as docs/crypto.md names it, or ITEM_TOO_LARGE.</exception>
+    public bool Edit(Guid id, Action<Item> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        return _store.Write(connection =>
+        {
+            if (Find(connection, id) is not { } found)
+            {
+                return false;
+            }
+
+            var before = found.Item ?? OpenStrictly(connection, id);
+            var edited = before.Clone();
+            change(edited);
+            if (edited.Equals(before))
+            {
+                return true;
+            }
+
+            ItemHistory.Record(before, edited, _options.Time);
+            Replace(connection, id, (baseRev, basedOn) => _maker.Put(connection, id, edited, baseRev, basedOn));
+            return true;
+        });
+    }
+
+    /// <summary>Deletes an item.</summary>
+    /// <param name="id">The item.</param>
+    /// <returns>False when there is no such item.</returns>
+    public bool Remove(Guid id) => _store.Write(connection =>
+    {
+        if (Find(connection, id) is null)
+        {
+            return false;
+        }
+
+        Replace(connection, id, (baseRev, basedOn) => baseRev == 0 ? null : _maker.Delete(connection, id, baseRev, basedOn));
+        return true;
+    });
+
+    /// <summary>
+    /// Exchanges everything with the server. Where another process of this data folder is synchronising
+    /// already, waits until that one has sent this device's edits.
+    /// </summary>
+    /// <param name="report">Told what happens; called on another thread.</param>
+    /// <param name="cancellationToken">Ends it; what was stored stays.</param>
+    /// <returns>When all is exchanged.</returns>
+    /// <exception cref="Accounts.ServerException">No connection, or the server's error; edits stay queued.</exception>
+    /// <exception cref="Accounts.SignedOutException">The session has ended.</exception>
+    /// <exception cref="SyncStoppedException">The person must decide.</exception>
+    /// <exception cref="Kpm1Exception">The server's log is not what honest devices wrote: nothing of it was stored.</exception>
+    public async Task SyncAsync(Action<SyncEvent> report, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        while (true)
+        {
+            using (var folderLock = FolderLock.TryAcquire(LockPath))
+            {
+                if (folderLock is not null)
+                {
+                    await _engine.RunUntilIdleAsync(report, cancellationToken);
+                    return;
+                }
+            }
+
+            if (Status().Pending == 0)
+            {
+                return;
+            }
+
+            await Task.Delay(OutboxPoll, _options.Time, cancellationToken);
+        }
+    }
+
+    /// <summary>Synchronises until cancelled, through lost connections.</summary>
+    /// <param name="report">Told what happens; called on another thread.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>Never but by an exception.</returns>
+    /// <exception cref="LocalStoreException">Another process of this data folder is doing this already.</exception>
+    /// <exception cref="Accounts.SignedOutException">The session has ended.</exception>
+    /// <exception cref="SyncStoppedException">The person must decide.</exception>
+    /// <exception cref="Kpm1Exception">The server's log is not what honest devices wrote: nothing of it was stored.</exception>
+    public async Task WatchAsync(Action<SyncEvent> report, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(report);
+        using var patience = new CancellationTokenSource(LockPatience, _options.Time);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
+        FileStream folderLock;
+        try
+        {
+            folderLock = await FolderLock.AcquireAsync(LockPath, _options.Time, both.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new LocalStoreException("Another program is synchronising this data folder already.");
+        }
+
+        using (folderLock)
+        {
+            await _engine.RunAsync(report, cancellationToken);
+        }
+    }
+
+    /// <summary>Where the copy stands.</summary>
+    /// <returns>The status; needs no connection.</returns>
+    public VaultStatus Status() => _store.Read(connection =>
+    {
+        var vault = LocalStore.Vault(connection)!;
+        var outbox = Outbox.All(connection);
+        var refused = outbox.Count(row => row.Standing == OutboxState.Refused);
+        var deleted = outbox.Where(IsItem).GroupBy(row => row.Subject).ToDictionary(group => group.Key, group => group.Last().Kind == (long)OperationKind.Delete);
+        var items = LogStore.Items(connection).Select(subject => subject.Id).Concat(deleted.Keys).Distinct().Count(id => !deleted.GetValueOrDefault(id));
+        return new VaultStatus((ulong)vault.Seq, (ulong)vault.Generation, (uint)vault.KeyEpoch, items, LogStore.Devices(connection).Count, outbox.Count - refused, refused);
+    });
+
+    /// <summary>Forgets the keys.</summary>
+    public void Dispose()
+    {
+        _verifier.Dispose();
+        _keys.Dispose();
+    }
+
+    private string LockPath => Path.Combine(_store.Folder, "sync.lock");
+
+    private static bool IsItem(OutboxRow row) => row.Kind is (long)OperationKind.Put or (long)OperationKind.Delete;
+
+    private VaultItem? Find(SqliteConnection connection, Guid id)
+    {
+        var subject = LogStore.SubjectRow(connection, id);
+        if (Outbox.Of(connection, id).LastOrDefault(IsItem) is { } row)
+        {
+            return row.Kind == (long)OperationKind.Put ? Open(row, (ulong)(subject?.Rev ?? 0)) : null;
+        }
+
+        return subject?.Kind == (long)OperationKind.Put ? Open(subject) : null;
+    }
+
+    /// <summary>
+    /// Queues the operation in place of one of this item that was never sent, or behind one that was. A
+    /// queued operation may be replaced freely: the log never saw it.
+    /// </summary>
+    private static void Replace(SqliteConnection connection, Guid id, Func<ulong, Revision?, SignedOperation?> make)
+    {
+        var rows = Outbox.Of(connection, id);
+        var last = rows.LastOrDefault();
+        SignedOperation? operation;
+        if (last is null)
+        {
+            var subject = LogStore.SubjectRow(connection, id)!;
+            operation = make((ulong)subject.Rev, new Revision(subject.Header, subject.Envelope));
+        }
+        else if (last.Standing is OutboxState.Queued or OutboxState.Refused)
+        {
+            Outbox.Remove(connection, last.OpSeq);
+            operation = make((ulong)last.BaseRev, last.BaseHeader is null ? null : new Revision(last.BaseHeader, last.BaseEnvelope));
+        }
+        else
+        {
+            operation = make((ulong)last.BaseRev + 1, new Revision(last.Header, last.Envelope));
+        }
+
+        if (operation is not null)
+        {
+            Outbox.Add(connection, operation, OutboxState.Queued);
+        }
+    }
+
+    private VaultItem Open(SubjectRow subject)
+    {
+        if (subject.Envelope is null)
+        {
+            return new VaultItem { Id = subject.Id, Rev = (ulong)subject.Rev, Unreadable = Kpm1Exception.NameOf(Kpm1Error.EnvelopeWithheld) };
+        }
+
+        return Open(subject.Id, (ulong)subject.Rev, subject.Header, subject.Envelope);
+    }
+
+    private VaultItem Open(OutboxRow row, ulong rev) =>
+        Open(row.Subject, rev, row.Header, row.Envelope) with { Pending = row.Standing != OutboxState.Refused, Refusal = row.Refusal };
+
+    private VaultItem Open(Guid id, ulong rev, byte[] header, byte[] envelope)
+    {
+        try
+        {
+            return new VaultItem { Id = id, Rev = rev, Item = ItemEnvelope.Open(envelope, OperationHeader.Parse(header), _keys) };
+        }
+        catch (Kpm1Exception unreadable)
+        {
+            return new VaultItem { Id = id, Rev = rev, Unreadable = Kpm1Exception.NameOf(unreadable.Error) };
+        }
+    }
+
+    /// <summary>Throws what makes the item unreadable.</summary>
+    private Item OpenStrictly(SqliteConnection connection, Guid id)
+    {
+        var subject = LogStore.SubjectRow(connection, id)!;
+        return ItemEnvelope.Open(subject.Envelope ?? throw new Kpm1Exception(Kpm1Error.EnvelopeWithheld), OperationHeader.Parse(subject.Header), _keys);
+    }
+}
