@@ -1,9 +1,7 @@
-using Grpc.Core;
 using Grpc.Net.Client;
 using Kpm.Client.Accounts;
 using Kpm.Client.Kpm1;
 using Kpm.Client.Storage;
-using Kpm.Client.Sync;
 using Kpm.V1;
 
 namespace Kpm.Client;

@@ -186,9 +186,9 @@ public sealed class OpenVault : IDisposable
         {
             folderLock = await FolderLock.AcquireAsync(LockPath, _options.Time, both.Token);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException busy) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new LocalStoreException("Another program is synchronising this data folder already.");
+            throw new LocalStoreException("Another program is synchronising this data folder already.", busy);
         }
 
         using (folderLock)
