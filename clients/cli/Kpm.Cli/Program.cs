@@ -1,1 +1,3 @@
-Console.WriteLine("kpm");
+using Kpm.Cli;
+
+return await KpmCommand.RunAsync(args, new Terminal(), TimeProvider.System);

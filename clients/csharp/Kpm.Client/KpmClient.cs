@@ -34,6 +34,9 @@ public sealed class KpmClient : IDisposable
     /// <summary>This device's id.</summary>
     public Guid DeviceId => _device.Id;
 
+    /// <summary>True when this folder holds a vault that can be opened without a connection.</summary>
+    public bool HasLocalVault => _store.Vault()?.Keyset is not null;
+
     /// <summary>Opens the data folder; does not connect yet.</summary>
     /// <param name="options">What the program says.</param>
     /// <returns>The client; the caller disposes it.</returns>
@@ -58,11 +61,26 @@ public sealed class KpmClient : IDisposable
         }
     }
 
+    /// <summary>The server that a data folder is signed in at.</summary>
+    /// <param name="dataFolder">The folder; it need not exist.</param>
+    /// <returns>Null when no one is signed in there.</returns>
+    /// <exception cref="LocalStoreException">The folder can't be used.</exception>
+    public static Uri? ServerOf(string dataFolder)
+    {
+        if (!Directory.Exists(dataFolder))
+        {
+            return null;
+        }
+
+        using var store = LocalStore.Open(dataFolder);
+        return store.Session() is { } session ? new Uri(session.Server) : null;
+    }
+
     /// <summary>Whether the account has a vault that a main password opens; asks the server unless this device knows.</summary>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>False where the main password is still to be chosen.</returns>
     public async Task<bool> HasVaultAsync(CancellationToken cancellationToken) =>
-        _store.Vault()?.Keyset is not null || (await GetVaultAsync(cancellationToken)).Keyset is not null;
+        HasLocalVault || (await GetVaultAsync(cancellationToken)).Keyset is not null;
 
     /// <summary>Makes the account's vault with a new main password, and enrols this device as its first.</summary>
     /// <param name="mainPassword">The new main password.</param>

@@ -91,31 +91,35 @@ public sealed class OpenVault : IDisposable
         return id;
     }
 
-    /// <summary>Changes an item; secrets that the change replaces go to its history.</summary>
-    /// <param name="id">The item.</param>
-    /// <param name="change">Changes the plaintext that it is given.</param>
-    /// <returns>False when there is no such item.</returns>
-    /// <exception cref="Kpm1Exception">The item can't be read, as docs/crypto.md names it, or ITEM_TOO_LARGE.</exception>
-    public bool Edit(Guid id, Action<Item> change)
+    /// <summary>
+    /// Changes an item; secrets that the change replaces go to its history. What another device has
+    /// changed since the item was read is merged, field by field.
+    /// </summary>
+    /// <param name="read">The item as it was read.</param>
+    /// <param name="edited">What it is to be: a changed clone of what was read.</param>
+    /// <returns>False when the item was deleted since.</returns>
+    /// <exception cref="Kpm1Exception">The item can't be read any more, as docs/crypto.md names it, or ITEM_TOO_LARGE.</exception>
+    public bool Edit(VaultItem read, Item edited)
     {
-        ArgumentNullException.ThrowIfNull(change);
+        ArgumentNullException.ThrowIfNull(read);
+        ArgumentNullException.ThrowIfNull(edited);
+        var basis = read.Item ?? throw new ArgumentException("An item that can't be read can't be edited.", nameof(read));
         return _store.Write(connection =>
         {
-            if (Find(connection, id) is not { } found)
+            if (Find(connection, read.Id) is not { } found)
             {
                 return false;
             }
 
-            var before = found.Item ?? OpenStrictly(connection, id);
-            var edited = before.Clone();
-            change(edited);
-            if (edited.Equals(before))
+            var current = found.Item ?? OpenStrictly(connection, read.Id);
+            var mine = edited.Clone();
+            ItemHistory.Record(basis, mine, _options.Time);
+            var result = current.Equals(basis) ? mine : ItemMerge.Merge(basis, current, mine, Author(connection, read.Id), _options.Time.GetUtcNow()).Merged;
+            if (!result.Equals(current))
             {
-                return true;
+                Replace(connection, read.Id, (baseRev, basedOn) => _maker.Put(connection, read.Id, result, baseRev, basedOn));
             }
 
-            ItemHistory.Record(before, edited, _options.Time);
-            Replace(connection, id, (baseRev, basedOn) => _maker.Put(connection, id, edited, baseRev, basedOn));
             return true;
         });
     }
@@ -285,6 +289,9 @@ public sealed class OpenVault : IDisposable
             return new VaultItem { Id = id, Rev = rev, Unreadable = Kpm1Exception.NameOf(unreadable.Error) };
         }
     }
+
+    private Guid Author(SqliteConnection connection, Guid id) =>
+        LogStore.SubjectRow(connection, id) is { } subject ? OperationHeader.Parse(subject.Header).Device : _device.Id;
 
     /// <summary>Throws what makes the item unreadable.</summary>
     private Item OpenStrictly(SqliteConnection connection, Guid id)

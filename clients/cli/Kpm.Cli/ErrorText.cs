@@ -1,0 +1,76 @@
+using Grpc.Core;
+using Kpm.Client;
+using Kpm.Client.Accounts;
+using Kpm.Client.Kpm1;
+using Kpm.Client.Storage;
+using Kpm.Client.Sync;
+using Kpm.V1;
+
+namespace Kpm.Cli;
+
+/// <summary>Errors as a sentence that says what to do, and as an exit code.</summary>
+internal static class ErrorText
+{
+    public static (string Text, int Code)? Of(Exception error, Uri server) => error switch
+    {
+        UsageException => (error.Message, ExitCodes.Usage),
+        NotFoundException => (error.Message, ExitCodes.NotFound),
+        LocalStoreException => (error.Message, ExitCodes.Failed),
+        WeakMainPasswordException weak => ($"The main password is refused. {weak.Message}", ExitCodes.Usage),
+        VaultMissingException => ("The account has no vault yet. Run a command that opens it, such as kpm list, to choose its main password.", ExitCodes.Failed),
+        SignedOutException { InnerException: ServerException { Reason: ErrorReason.RefreshTokenReused } } =>
+            ("This session was ended because its token was used twice, as by a copy of the data folder. Run kpm sign-in.", ExitCodes.NotSignedIn),
+        SignedOutException => ("You are not signed in. Run kpm sign-in, or kpm create-account.", ExitCodes.NotSignedIn),
+        ServerException refused => Of(refused, server),
+        SyncStoppedException stopped => Of(stopped.Reason),
+        Kpm1Exception refused => Of(refused.Error),
+        _ => null,
+    };
+
+    private static (string Text, int Code) Of(ServerException error, Uri server) => error.Reason switch
+    {
+        ErrorReason.WrongCredentials => ("The e-mail address or the account password is wrong. An account that is not activated yet can't be signed in to: use the mail that was sent.", ExitCodes.NotSignedIn),
+        ErrorReason.EmailInUse => ("There is an account with this e-mail address already. Run kpm sign-in.", ExitCodes.Failed),
+        ErrorReason.PasswordRejected => ("The account password is refused:" + List(error), ExitCodes.Usage),
+        ErrorReason.InvalidRequest => ("The server refuses the input:" + List(error), ExitCodes.Usage),
+        ErrorReason.ActivationRequired => ("The account must be activated first: run kpm activate with the code of the mail.", ExitCodes.Failed),
+        ErrorReason.AlreadyActivated => ("The account is activated already.", ExitCodes.Failed),
+        ErrorReason.ActivationInvalid => ("The token or code is wrong, used or expired. Run kpm resend-activation for another mail.", ExitCodes.Failed),
+        ErrorReason.DeviceConflict => ("The server does not take this device any more. Use another data folder.", ExitCodes.Failed),
+        ErrorReason.DeviceProofInvalid => ("The server refuses this device's proof. Is this computer's clock right?", ExitCodes.Failed),
+        ErrorReason.RateLimited => ($"Too many tries. Wait {Wait(error)} and try again.", ExitCodes.Failed),
+        ErrorReason.UpgradeRequired => ("The server needs a newer version of kpm. Update it.", ExitCodes.Failed),
+        ErrorReason.NotFound => ("There is no such thing in your account.", ExitCodes.NotFound),
+        ErrorReason.Internal => ($"The server failed. Its log has the details under {error.Metadata.GetValueOrDefault("correlation_id", "no id")}.", ExitCodes.Failed),
+        _ when error.StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded => ($"The server at {server} can't be reached. Is it running, and is --server right?", ExitCodes.Offline),
+        _ => ($"The server answered: {error.Message}", ExitCodes.Failed),
+    };
+
+    private static (string Text, int Code) Of(SyncStop reason) => reason switch
+    {
+        SyncStop.GenerationChanged or SyncStop.CursorAhead =>
+            ("The server has less than this device: a backup was restored, or someone rolled it back. Nothing was changed here; ask who runs the server before you go on.", ExitCodes.Untrusted),
+        SyncStop.ChainMismatch => ("The server shows another history than this device has seen. Nothing was changed here; do not trust this server before that is explained.", ExitCodes.Untrusted),
+        SyncStop.Compacted => ("This device was away for too long. Use a new data folder and sign in again.", ExitCodes.Failed),
+        SyncStop.Replaced => ("Another program took over with this device's identity. Never copy a data folder to a second computer: sign in there instead.", ExitCodes.Failed),
+        SyncStop.DeviceFork => ("The server has other operations of this device: its data folder was copied or restored. Use a new data folder and sign in again.", ExitCodes.Untrusted),
+        SyncStop.SignedOut => ("This session was signed out.", ExitCodes.NotSignedIn),
+        _ => ("This device was revoked. Its copy of the vault stays encrypted; sign in again to enrol anew.", ExitCodes.NotSignedIn),
+    };
+
+    private static (string Text, int Code) Of(Kpm1Error error) => error switch
+    {
+        Kpm1Error.PasswordWrong => ("The main password is wrong.", ExitCodes.NotSignedIn),
+        Kpm1Error.PasswordInvalid => ("This can't be a main password: use 1 to 1,024 bytes of well-formed text.", ExitCodes.Usage),
+        Kpm1Error.SuiteUnknown or Kpm1Error.SchemaUnknown => ("This was written by a newer version of kpm. Update it.", ExitCodes.Failed),
+        Kpm1Error.KeyEpochUnknown => ("The vault has new keys. Run the command again.", ExitCodes.Failed),
+        Kpm1Error.ItemTooLarge => ("The item is too large: at most 258,000 bytes, history and kept values included.", ExitCodes.Usage),
+        _ => ($"The server's data is not what your devices wrote ({Kpm1Exception.NameOf(error)}). Nothing of it was used; do not trust this server before that is explained.", ExitCodes.Untrusted),
+    };
+
+    private static string List(ServerException error) => error.Violations.Count == 0
+        ? " " + error.Message
+        : string.Concat(error.Violations.Select(violation => $"{Environment.NewLine}  - {violation.Field.Replace('_', ' ')}: {violation.Description}"));
+
+    private static string Wait(ServerException error) => error.RetryAfter is { } wait ? $"{Math.Ceiling(wait.TotalSeconds)} s" : "a moment";
+}

@@ -1,0 +1,122 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace Kpm.Cli;
+
+/// <summary>A person at a terminal, or a script at standard input.</summary>
+internal sealed class Terminal
+{
+    // Prompts and notes go to standard error, so that standard output holds the answer alone.
+    private readonly IAnsiConsole _notes = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+    private readonly IAnsiConsole _output = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
+    private readonly Lock _gate = new();
+
+    /// <summary>One JSON value a line instead of text for people.</summary>
+    public bool Json { get; set; }
+
+    private static bool Interactive => !Console.IsInputRedirected;
+
+    /// <summary>Asks for a secret without echo; from a script, the next line of standard input.</summary>
+    public string Secret(string prompt, bool optional = false)
+    {
+        if (!Interactive)
+        {
+            return Console.In.ReadLine() ?? (optional ? "" : throw new UsageException($"{prompt}: nothing more on standard input. Give one secret a line, in the order that --help of the command states."));
+        }
+
+        var text = new TextPrompt<string>(Markup.Escape(prompt + ":")).Secret(null);
+        return _notes.Prompt(optional ? text.AllowEmpty() : text);
+    }
+
+    /// <summary>Asks for a new secret twice; from a script once.</summary>
+    public string NewSecret(string prompt)
+    {
+        while (true)
+        {
+            var first = Secret(prompt);
+            if (!Interactive || Secret(prompt + " again") == first)
+            {
+                return first;
+            }
+
+            Note("The two entries differ. Please enter it again.");
+        }
+    }
+
+    /// <summary>Asks for something that is no secret; from a script it must be an option.</summary>
+    public string Ask(string prompt, string option, string? preset = null)
+    {
+        if (!Interactive)
+        {
+            return preset ?? throw new UsageException($"Give {option}.");
+        }
+
+        var text = new TextPrompt<string>(Markup.Escape(prompt + ":"));
+        return _notes.Prompt(preset is null ? text : text.DefaultValue(preset));
+    }
+
+    /// <summary>Asks yes or no; from a script the preset holds.</summary>
+    public bool Confirm(string prompt, bool preset) => Interactive ? _notes.Prompt(new ConfirmationPrompt(Markup.Escape(prompt)) { DefaultValue = preset }) : preset;
+
+    /// <summary>Says something beside the answer.</summary>
+    public void Note(string text)
+    {
+        lock (_gate)
+        {
+            Console.Error.WriteLine(text);
+        }
+    }
+
+    /// <summary>The answer: text for a person, or the value as one line of JSON.</summary>
+    public void Answer(string text, JsonNode json)
+    {
+        lock (_gate)
+        {
+            if (Json)
+            {
+                WriteJson(json);
+            }
+            else
+            {
+                Console.Out.WriteLine(text);
+            }
+        }
+    }
+
+    /// <summary>The answer as a table, or as one JSON array.</summary>
+    public void AnswerTable(IReadOnlyList<string> columns, IEnumerable<(IReadOnlyList<string> Cells, JsonNode Json)> rows, string ifEmpty)
+    {
+        var all = rows.ToList();
+        lock (_gate)
+        {
+            if (Json)
+            {
+                WriteJson(new JsonArray([.. all.Select(row => row.Json)]));
+                return;
+            }
+
+            if (all.Count == 0)
+            {
+                Console.Out.WriteLine(ifEmpty);
+                return;
+            }
+
+            var table = new Table().Border(TableBorder.None).AddColumns([.. columns.Select(Markup.Escape)]);
+            foreach (var (cells, _) in all)
+            {
+                table.AddRow([.. cells.Select(Markup.Escape)]);
+            }
+
+            _output.Write(table);
+        }
+    }
+
+    private static void WriteJson(JsonNode json) => Console.Out.WriteLine(json.ToJsonString(JsonSerializerOptions.Default));
+}
+
+/// <summary>The command was used wrongly; the message says what to do.</summary>
+internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>The thing that was named is not there, or there are several.</summary>
+internal sealed class NotFoundException(string message) : Exception(message);
