@@ -108,6 +108,72 @@ internal sealed record Limits
     /// <summary>Calls and streams that run when the server stops get this long to end.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Results kept of a device's newest operations: more than it can have on the way when a connection breaks.</summary>
+    public int ResultsPerDevice { get; init; } = 128;
+
+    /// <summary>Operations in one Push.</summary>
+    public int OperationsPerPush { get; init; } = 64;
+
+    /// <summary>Operations of one stream without a result yet; the stream is not read further until there are fewer.</summary>
+    public int OperationsInFlight { get; init; } = 128;
+
+    /// <summary>Largest envelope; the contract has the same number.</summary>
+    public int EnvelopeBytes { get; init; } = 256 * 1024;
+
+    /// <summary>Envelopes kept of one item, the current one included. What is older can still be verified, not read.</summary>
+    public ulong RevisionsPerSubject { get; init; } = 20;
+
+    /// <summary>Items of one vault that are not deleted: ten times what a busy person gathers in a life.</summary>
+    public ulong VaultItems { get; init; } = 200_000;
+
+    /// <summary>Bytes of envelopes that one vault keeps.</summary>
+    public ulong VaultBytes { get; init; } = 2UL * 1024 * 1024 * 1024;
+
+    /// <summary>Changes sent to a stream and not acknowledged; then it lags and nothing more is read for it.</summary>
+    public int UnacknowledgedChanges { get; init; } = 256;
+
+    /// <summary>The same in bytes.</summary>
+    public int UnacknowledgedBytes { get; init; } = 1024 * 1024;
+
+    /// <summary>A stream that leaves something unacknowledged, or a Ping unanswered, for this long is closed.</summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>Changes in one message of a stream.</summary>
+    public int ChangesPerMessage { get; init; } = 64;
+
+    /// <summary>Bytes of changes after which a message of a stream is sent; a single larger change goes alone.</summary>
+    public int ChangesMessageBytes { get; init; } = 256 * 1024;
+
+    /// <summary>The newest changes of an account that its live streams share in memory.</summary>
+    public int SharedChanges { get; init; } = 64;
+
+    /// <summary>The same in bytes.</summary>
+    public int SharedChangesBytes { get; init; } = 256 * 1024;
+
+    /// <summary>A Ping comes this often, give or take a tenth, so that a thousand streams opened at once do not ping at once.</summary>
+    public TimeSpan Heartbeat { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The first message of a stream must come within this time.</summary>
+    public TimeSpan HelloTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long a read waits for a min_seq: longer than any commit takes.</summary>
+    public TimeSpan MinSeqTimeout { get; init; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>TokenExpiring is sent this long before the end, so that a slow network still renews in time.</summary>
+    public TimeSpan TokenExpiryNotice { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>After Revoked, the receipt is awaited this long.</summary>
+    public TimeSpan RevocationReceiptTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A revoked stream whose client does not read is cut after this long, with what was buffered for it.</summary>
+    public TimeSpan RevocationTimeout { get; init; } = TimeSpan.FromMilliseconds(900);
+
+    /// <summary>What GoAway tells a client to wait when the server shuts down.</summary>
+    public TimeSpan DrainingRetryAfter { get; init; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Directory entries on a page unless asked otherwise.</summary>
+    public int DeviceKeysPageSize { get; init; } = 100;
+
     /// <exception cref="StartException">A limit is not positive.</exception>
     public void Validate()
     {
@@ -116,6 +182,7 @@ internal sealed record Limits
             var positive = property.GetValue(this) switch
             {
                 int number => number > 0,
+                ulong number => number > 0,
                 TimeSpan span => span > TimeSpan.Zero,
                 _ => true,
             };

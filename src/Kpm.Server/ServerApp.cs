@@ -9,10 +9,10 @@ using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
 using Kpm.Server.Storage;
 using Kpm.Server.Storage.Sqlite;
+using Kpm.Server.Vaults;
 using Kpm.Server.Verification;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kpm.Server;
 
@@ -44,6 +44,7 @@ internal static class ServerApp
             app.UseRouting();
             app.MapGrpcService<AccountGrpcService>();
             app.MapGrpcService<VerificationGrpcService>();
+            app.MapGrpcService<VaultGrpcService>();
             app.MapGrpcHealthChecksService();
             if (options.Reflection ?? app.Environment.IsDevelopment())
             {
@@ -160,7 +161,7 @@ internal static class ServerApp
         services.AddHostedService<MailDelivery>();
 
         services.AddSingleton(_ => RegionCatalogue.Load());
-        services.TryAddSingleton<ISessionEndings, NoStreams>();
+        services.AddVaults();
     }
 
     private static void AddGrpc(IServiceCollection services, Limits limits)
@@ -183,21 +184,6 @@ internal static class ServerApp
         services.GetRequiredService<CallInterceptor>();
         services.GetRequiredService<AccountGrpcService>();
         services.GetRequiredService<VerificationGrpcService>();
-    }
-
-    /// <summary>No streams yet.</summary>
-    private sealed class NoStreams : ISessionEndings
-    {
-        public void SessionEnded(Guid accountId, Guid sessionId, V1.RevokedReason reason)
-        {
-        }
-
-        public void DeviceEnded(Guid accountId, Guid deviceId, V1.RevokedReason reason)
-        {
-        }
-
-        public void AccountEnded(Guid accountId, V1.RevokedReason reason)
-        {
-        }
+        services.GetRequiredService<VaultGrpcService>();
     }
 }

@@ -36,39 +36,42 @@ internal sealed class MigrationRunner(IReadOnlyList<Migration> migrations, TimeP
         }
     }
 
+    private const string CountTablesSql = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'";
+
+    private const string AppliedSql = "SELECT number, name, hash FROM schema_migration ORDER BY number";
+
     private static List<(int Number, string Name, string Hash)> Applied(SqliteConnection connection, string path)
     {
-        const string tables = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'";
         if (connection.ExecuteScalar<int>("PRAGMA application_id") != ApplicationId)
         {
-            return connection.ExecuteScalar<int>(tables) == 0
+            return connection.ExecuteScalar<int>(CountTablesSql) == 0
                 ? []
                 : throw new StartException($"The file {path} is not a database of kpm-server. Move it away, or use another --data folder.");
         }
 
-        const string rows = "SELECT number, name, hash FROM schema_migration ORDER BY number";
-        var applied = connection.Query<(int Number, string Name, string Hash)>(rows).AsList();
+        var applied = connection.Query<(int Number, string Name, string Hash)>(AppliedSql).AsList();
         return applied.Where((m, index) => m.Number != index + 1).Any()
             ? throw new StartException($"The database {path} lacks the record of a migration. Restore a backup.")
             : applied;
     }
 
+    private const string CreateJournalSql = """
+        CREATE TABLE IF NOT EXISTS schema_migration (
+            number INTEGER NOT NULL PRIMARY KEY,
+            name TEXT NOT NULL,
+            hash TEXT NOT NULL,
+            applied_at INTEGER NOT NULL
+        ) STRICT
+        """;
+
+    private const string RecordSql = "INSERT INTO schema_migration (number, name, hash, applied_at) VALUES (@Number, @Name, @Hash, @AppliedAt)";
+
     private void Apply(SqliteConnection connection, Migration migration)
     {
-        const string journal = """
-            CREATE TABLE IF NOT EXISTS schema_migration (
-                number INTEGER NOT NULL PRIMARY KEY,
-                name TEXT NOT NULL,
-                hash TEXT NOT NULL,
-                applied_at INTEGER NOT NULL
-            ) STRICT
-            """;
-        const string record = "INSERT INTO schema_migration (number, name, hash, applied_at) VALUES (@Number, @Name, @Hash, @AppliedAt)";
-
         using var transaction = connection.BeginTransaction();
-        connection.Execute(journal, transaction: transaction);
+        connection.Execute(CreateJournalSql, transaction: transaction);
         connection.Execute(migration.Sql, transaction: transaction);
-        connection.Execute(record, new { migration.Number, migration.Name, migration.Hash, AppliedAt = time.GetUtcNow().ToUnixTimeMilliseconds() }, transaction);
+        connection.Execute(RecordSql, new { migration.Number, migration.Name, migration.Hash, AppliedAt = time.GetUtcNow().ToUnixTimeMilliseconds() }, transaction);
         connection.Execute($"PRAGMA application_id = {ApplicationId}", transaction: transaction);
         transaction.Commit();
     }

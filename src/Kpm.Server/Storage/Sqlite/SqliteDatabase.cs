@@ -33,10 +33,14 @@ internal sealed class SqliteDatabase : IDisposable
         _path = path;
         _lock = lockFile;
         _connection = connection;
+        WriterStatements = new PreparedStatements(connection);
         _writer = new WriterThread(connection, maxQueuedUnits, fatal, logger);
     }
 
     internal WriterThread Writer => _writer;
+
+    /// <summary>Statements on the writer's connection; for use on the writer thread only.</summary>
+    public PreparedStatements WriterStatements { get; }
 
     /// <summary>Opens or creates the database and brings its schema up to date.</summary>
     /// <param name="path">The file. Its folder is created when missing, readable by its owner only.</param>
@@ -103,7 +107,10 @@ internal sealed class SqliteDatabase : IDisposable
     public void Write(WriteUnit unit) => _writer.Enqueue(unit);
 
     /// <summary>Runs a query on a read-only connection: all its statements see one snapshot of the committed data. Keep it short: a reader holds back the checkpoint.</summary>
-    public T Read<T>(Func<SqliteConnection, T> query)
+    public T Read<T>(Func<SqliteConnection, T> query) => ReadPrepared(reader => query(reader.Connection));
+
+    /// <summary><see cref="Read{T}"/> for a hot path: the reader keeps prepared statements.</summary>
+    public T ReadPrepared<T>(Func<SqliteReader, T> query)
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
         if (!_readers.TryTake(out var reader))
@@ -139,6 +146,7 @@ internal sealed class SqliteDatabase : IDisposable
             reader.Dispose();
         }
 
+        WriterStatements.Dispose();
         _connection.Dispose();
         _lock.Dispose();
     }

@@ -48,3 +48,12 @@ CREATE TABLE op_result (
     reason INTEGER NOT NULL,      -- RejectionReason of a rejected operation, else 0
     PRIMARY KEY (account_id, device_id, op_seq)
 ) STRICT, WITHOUT ROWID;
+
+-- How far each device has acknowledged the log; noted now and then while a stream is open, and when it ends.
+CREATE TABLE device_progress (
+    account_id BLOB NOT NULL,
+    device_id BLOB NOT NULL,
+    acknowledged_seq INTEGER NOT NULL,
+    revocation_acknowledged_at INTEGER,  -- when its receipt of the revocation arrived
+    PRIMARY KEY (account_id, device_id)
+) STRICT, WITHOUT ROWID;

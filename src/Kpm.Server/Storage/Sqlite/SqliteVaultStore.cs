@@ -1,0 +1,102 @@
+using Kpm.Server.Vaults;
+using Kpm.Server.Vaults.Streams;
+using Kpm.V1;
+using Microsoft.Data.Sqlite;
+
+namespace Kpm.Server.Storage.Sqlite;
+
+/// <summary>Vaults in SQLite: pushes go through the writer thread, reads run on the caller's.</summary>
+internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds, Limits limits, TimeProvider time) : IVaultStore
+{
+    private readonly SqliteVaultWriter _writer = new(database, limits, time);
+
+    public void Push(VaultPush push) => database.Write(new PushUnit(push, this));
+
+    public VaultState State(Guid accountId) => database.ReadPrepared(reader => VaultQueries.State(reader.Statements, accountId));
+
+    public StreamStart Start(Guid accountId, Guid sessionId, Guid deviceId, ulong cursor) => database.ReadPrepared(reader => new StreamStart
+    {
+        State = VaultQueries.State(reader.Statements, accountId),
+        SessionLive = VaultQueries.SessionIsLive(reader.Statements, accountId, sessionId, deviceId),
+        LastOpSeq = VaultQueries.LastOpSeq(reader.Statements, accountId, deviceId),
+        ChainHashAtCursor = cursor == 0 ? new byte[VaultState.HashLength] : VaultQueries.ChainHash(reader.Statements, accountId, cursor),
+    });
+
+    public VaultWithKeyset Vault(Guid accountId) => database.ReadPrepared(reader => new VaultWithKeyset(
+        VaultQueries.State(reader.Statements, accountId),
+        VaultQueries.Keyset(reader.Statements, accountId)));
+
+    public IReadOnlyList<Change> Changes(Guid accountId, ulong afterSeq, int maxEntries, int maxBytes) =>
+        database.ReadPrepared(reader => VaultQueries.Changes(reader.Statements, accountId, afterSeq, maxEntries, maxBytes));
+
+    public IReadOnlyList<DeviceKey> DeviceKeys(Guid accountId, ulong afterSeq, int maxEntries) =>
+        database.ReadPrepared(reader => VaultQueries.DeviceKeys(reader.Statements, accountId, afterSeq, maxEntries));
+
+    private const string SaveAcknowledgedSql = """
+        INSERT INTO device_progress (account_id, device_id, acknowledged_seq) VALUES (@AccountId, @DeviceId, @Seq)
+        ON CONFLICT (account_id, device_id) DO UPDATE SET acknowledged_seq = max(acknowledged_seq, excluded.acknowledged_seq)
+        """;
+
+    public Task SaveAcknowledgedAsync(Guid accountId, Guid deviceId, ulong seq, CancellationToken cancellationToken)
+    {
+        return database.WriteAsync(_ => database.WriterStatements.Get(SaveAcknowledgedSql).Bind(accountId).Bind(deviceId).Bind(seq).Run(), cancellationToken);
+    }
+
+    private const string SaveRevocationReceiptSql = """
+        INSERT INTO device_progress (account_id, device_id, acknowledged_seq, revocation_acknowledged_at) VALUES (@AccountId, @DeviceId, 0, @Now)
+        ON CONFLICT (account_id, device_id) DO UPDATE SET revocation_acknowledged_at = excluded.revocation_acknowledged_at
+        """;
+
+    public Task SaveRevocationReceiptAsync(Guid accountId, Guid deviceId, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow().ToUnixTimeMilliseconds();
+        return database.WriteAsync(_ => database.WriterStatements.Get(SaveRevocationReceiptSql).Bind(accountId).Bind(deviceId).Bind(now).Run(), cancellationToken);
+    }
+
+    public IReadOnlyDictionary<Guid, DeviceActivity> Progress(Guid accountId) =>
+        database.ReadPrepared(reader => VaultQueries.Progress(reader.Statements, accountId));
+
+    /// <summary>One Push as a unit of the writer.</summary>
+    private sealed class PushUnit(VaultPush push, SqliteVaultStore store) : WriteUnit
+    {
+        private PushDecision? _decision;
+        private long _committedAt;
+
+        public override void Execute(SqliteConnection connection)
+        {
+            if (push.Abandoned)
+            {
+                throw new StorageUnavailableException();
+            }
+
+            if (!VaultQueries.SessionIsLive(store.Database.WriterStatements, push.AccountId, push.SessionId, push.DeviceId))
+            {
+                throw new SessionEndedException();
+            }
+
+            _decision = store._writer.Execute(push, out _committedAt);
+        }
+
+        public override void RolledBack()
+        {
+            store._writer.Forget(push.AccountId);
+            push.RolledBack();
+        }
+
+        public override void Succeeded()
+        {
+            var decision = _decision!;
+            push.Completed(decision.Outcomes);
+            if (decision.Entries.Count > 0)
+            {
+                store.Feeds.Publish(push.AccountId, decision.Entries, _committedAt);
+            }
+        }
+
+        public override void Failed(Exception reason) => push.Refused(reason);
+    }
+
+    private SqliteDatabase Database => database;
+
+    private VaultFeeds Feeds => feeds;
+}

@@ -1,0 +1,59 @@
+using Kpm.V1;
+
+namespace Kpm.Server.Vaults.Streams;
+
+/// <summary>
+/// Where one stream stands in its account's log, and the way to what comes next: the changes that live streams share, or
+/// the database. It only pulls; nothing is ever queued for a stream.
+/// </summary>
+internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, VaultFeed feed, IVaultStore store, Limits limits)
+{
+    private ulong _polledHead = head;
+
+    /// <summary>The last seq that was taken.</summary>
+    public ulong Seq { get; private set; } = cursor;
+
+    /// <summary>The last seq that was taken with all of its atomic Push: what a bookmark may claim.</summary>
+    public ulong Bookmark { get; private set; } = cursor;
+
+    public bool InsideBatch => Seq != Bookmark;
+
+    public bool AtHead => Seq >= Math.Max(feed.Head, _polledHead);
+
+    /// <summary>Looks at the log itself: heals a hint that was lost.</summary>
+    public void Poll() => _polledHead = Math.Max(_polledHead, store.State(accountId).HeadSeq);
+
+    /// <summary>The next changes, at most so many; null at the head.</summary>
+    public Changes? Next(int maxEntries)
+    {
+        if (AtHead)
+        {
+            return null;
+        }
+
+        var message = new Changes { PrevSeq = Seq };
+        maxEntries = Math.Min(maxEntries, limits.ChangesPerMessage);
+        if (!feed.TryTake(Seq, maxEntries, limits.ChangesMessageBytes, message.Entries))
+        {
+            message.Entries.AddRange(store.Changes(accountId, Seq, maxEntries, limits.ChangesMessageBytes));
+        }
+
+        var entries = message.Entries;
+        if (entries.Count == 0 || entries[0].Seq != Seq + 1 || entries[^1].Seq != Seq + (ulong)entries.Count)
+        {
+            throw new InvalidOperationException("The log has a gap.");
+        }
+
+        Seq = message.LastSeq = entries[^1].Seq;
+        for (var i = entries.Count - 1; i >= 0; i--)
+        {
+            if (!entries[i].MoreInBatch)
+            {
+                Bookmark = entries[i].Seq;
+                break;
+            }
+        }
+
+        return message;
+    }
+}

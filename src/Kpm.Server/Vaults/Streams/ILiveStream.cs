@@ -1,0 +1,23 @@
+using Kpm.V1;
+
+namespace Kpm.Server.Vaults.Streams;
+
+/// <summary>A stream of a device, as the account's feed knows it. Every member returns at once.</summary>
+internal interface ILiveStream
+{
+    Guid DeviceId { get; }
+
+    Guid SessionId { get; }
+
+    /// <summary>The last seq that the device has acknowledged on this stream.</summary>
+    ulong AcknowledgedSeq { get; }
+
+    /// <summary>The log has grown.</summary>
+    void Wake();
+
+    /// <summary>The server ends the stream; the device may come back.</summary>
+    void End(GoAwayReason reason);
+
+    /// <summary>The session is over: nothing of the vault goes to it any more.</summary>
+    void Revoke(RevokedReason reason);
+}

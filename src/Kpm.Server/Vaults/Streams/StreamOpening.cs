@@ -1,0 +1,71 @@
+using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
+using Kpm.Server.Rpc;
+using Kpm.V1;
+
+namespace Kpm.Server.Vaults.Streams;
+
+/// <summary>What Sync and Watch do and say when they open and close.</summary>
+internal static class StreamOpening
+{
+    /// <summary>Refuses a position that contradicts itself.</summary>
+    public static void CheckPosition(ulong generation, ulong cursor, ByteString chainHash, string path)
+    {
+        if (cursor > 0 && generation == 0)
+        {
+            throw Errors.Field(path + "generation", "REQUIRED", "Must be set with a cursor.");
+        }
+
+        if (cursor > 0 && chainHash.IsEmpty)
+        {
+            throw Errors.Field(path + "chain_hash", "REQUIRED", "Must be set with a cursor.");
+        }
+    }
+
+    public static Welcome Welcome(StreamContext context, StreamStart start) => new()
+    {
+        Version = SyncStream.ProtocolVersion,
+        Generation = start.State.Generation,
+        HeadSeq = start.State.HeadSeq,
+        CompactedSeq = start.State.CompactedSeq,
+        LastOpSeq = start.LastOpSeq,
+        KeyEpoch = start.State.KeyEpoch,
+        Limits = new StreamLimits
+        {
+            MaxOperationsPerPush = (uint)context.Limits.OperationsPerPush,
+            MaxOperationsInFlight = (uint)context.Limits.OperationsInFlight,
+            MaxEnvelopeBytes = (uint)context.Limits.EnvelopeBytes,
+            MaxUnacknowledgedChanges = (uint)context.Limits.UnacknowledgedChanges,
+            MaxUnacknowledgedBytes = (uint)context.Limits.UnacknowledgedBytes,
+            UnacknowledgedTimeout = context.Limits.StallTimeout.ToDuration(),
+        },
+        Heartbeat = context.Limits.Heartbeat.ToDuration(),
+        ServerTime = context.Time.GetUtcNow().ToTimestamp(),
+    };
+
+    /// <summary>Why the client's position can't be resumed; null when it can.</summary>
+    public static ResyncRequired? Resync(StreamStart start, ulong generation, ulong cursor, ByteString chainHash)
+    {
+        var state = start.State;
+        ResyncReason? reason = (generation, cursor) switch
+        {
+            _ when generation != 0 && generation != state.Generation => ResyncReason.GenerationChanged,
+            _ when cursor > state.HeadSeq => ResyncReason.CursorAhead,
+            _ when cursor < state.CompactedSeq => ResyncReason.Compacted,
+            _ when !chainHash.IsEmpty && !chainHash.Span.SequenceEqual(start.ChainHashAtCursor) => ResyncReason.ChainMismatch,
+            _ => null,
+        };
+        return reason is null ? null : new ResyncRequired { Reason = reason.Value, Generation = state.Generation, HeadSeq = state.HeadSeq };
+    }
+
+    public static GoAway GoAway(GoAwayReason reason, Limits limits)
+    {
+        var message = new GoAway { Reason = reason };
+        if (reason == GoAwayReason.Draining)
+        {
+            message.RetryAfter = limits.DrainingRetryAfter.ToDuration();
+        }
+
+        return message;
+    }
+}

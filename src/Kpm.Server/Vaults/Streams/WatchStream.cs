@@ -1,0 +1,121 @@
+using Grpc.Core;
+using Kpm.Server.Rpc;
+using Kpm.V1;
+
+namespace Kpm.Server.Vaults.Streams;
+
+/// <summary>One Watch call: like Sync, without writes and acknowledgements. It ends with its access token.</summary>
+internal sealed class WatchStream : LiveStream<WatchResponse>
+{
+    private readonly StreamContext _context;
+    private readonly CancellationToken _cancelled;
+    private readonly TimeSpan _tokenEndsAt;
+    private ChangeCursor? _cursor;
+    private TimeSpan _pingAt;
+    private bool _caughtUp;
+
+    public WatchStream(StreamContext context, Caller caller, IServerStreamWriter<WatchResponse> responses, ServerCallContext call)
+        : base(caller, responses, call, context.Time, context.Limits)
+    {
+        _context = context;
+        _cancelled = call.CancellationToken;
+        _tokenEndsAt = Now + (caller.AccessExpiresAt - context.Time.GetUtcNow());
+    }
+
+    /// <summary>A watch acknowledges nothing.</summary>
+    public override ulong AcknowledgedSeq => 0;
+
+    public async Task RunAsync(WatchRequest request)
+    {
+        var feed = _context.Feeds.Join(Caller.AccountId, this);
+        try
+        {
+            // Nobody reads requests here: the end of the call has to wake the loop.
+            await using var left = _cancelled.UnsafeRegister(static stream => ((WatchStream)stream!).Wake(), this);
+            if (await OpenAsync(feed, request))
+            {
+                await WriteAsync(_cursor!);
+            }
+        }
+        finally
+        {
+            _context.Feeds.Leave(Caller.AccountId, feed, this);
+        }
+    }
+
+    private async Task<bool> OpenAsync(VaultFeed feed, WatchRequest request)
+    {
+        var start = _context.Store.Start(Caller.AccountId, Caller.SessionId, Caller.DeviceId, request.Cursor);
+        if (!start.SessionLive)
+        {
+            throw Errors.Of(ErrorReason.SessionInvalid);
+        }
+
+        await SendAsync(new WatchResponse { Welcome = StreamOpening.Welcome(_context, start) });
+        if (StreamOpening.Resync(start, request.Generation, request.Cursor, request.ChainHash) is { } resync)
+        {
+            await SendAsync(new WatchResponse { ResyncRequired = resync });
+            await FlushAsync();
+            return false;
+        }
+
+        _cursor = new ChangeCursor(Caller.AccountId, request.Cursor, start.State.HeadSeq, feed, _context.Store, _context.Limits);
+        _pingAt = NextPing();
+        return true;
+    }
+
+    private async Task WriteAsync(ChangeCursor cursor)
+    {
+        while (true)
+        {
+            _cancelled.ThrowIfCancellationRequested();
+            if (Revoked is not null)
+            {
+                // What was about to be written stays here.
+                throw Errors.Of(ErrorReason.SessionInvalid);
+            }
+
+            if (Now >= _tokenEndsAt)
+            {
+                End(GoAwayReason.TokenExpired);
+            }
+
+            if (Ending is { } ending)
+            {
+                await SendAsync(new WatchResponse { GoAway = StreamOpening.GoAway(ending, _context.Limits) });
+                await FlushAsync();
+                return;
+            }
+
+            if (cursor.Next(int.MaxValue) is { } changes)
+            {
+                await SendAsync(new WatchResponse { Changes = changes });
+                _caughtUp &= cursor.AtHead;
+                continue;
+            }
+
+            await SendBookmarkAsync(cursor);
+            await FlushAsync();
+            await WaitAsync(_pingAt < _tokenEndsAt ? _pingAt : _tokenEndsAt);
+        }
+    }
+
+    private async ValueTask SendBookmarkAsync(ChangeCursor cursor)
+    {
+        if (!_caughtUp)
+        {
+            _caughtUp = true;
+            await SendAsync(new WatchResponse { CaughtUp = new CaughtUp { Seq = cursor.Bookmark } });
+        }
+
+        if (Now >= _pingAt)
+        {
+            _pingAt = NextPing();
+            await SendAsync(new WatchResponse { Ping = new Ping { HeadSeq = cursor.Bookmark } });
+            cursor.Poll();
+            Wake();
+        }
+    }
+
+    private TimeSpan NextPing() => Now + (_context.Limits.Heartbeat * (1 + (_context.Jitter() / 10)));
+}
