@@ -1,0 +1,113 @@
+// The TypeScript and Python clients against the running server: each example makes its whole walk, and both share a vault.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { buildTypeScript, root, run, startServer } from "./server.mjs";
+
+let server;
+
+before(async () => {
+  await buildTypeScript();
+  server = await startServer();
+});
+
+after(() => server?.stop());
+
+/** What the walk must have said, in this order. */
+const steps = [
+  /^account .* created in /m,
+  /^mail +activation mail read, account activated$/m,
+  /^laptop +enrolled as ROOT, keyset written, stream open$/m,
+  /^phone +signed in, vault opened and enrolled as KEYED, log verified up to \d+$/m,
+  /^laptop +shows that a device joined with the main password$/m,
+  /^laptop +saved "Example bank" as entry 4 of the log$/m,
+  /^phone +shows "Example bank" \d+ ms later, decrypted and verified$/m,
+  /^laptop +shows the phone's edit as revision 2$/m,
+  /^both +hold the same 5 entries \(devices ROOT, KEYED\), chain [0-9a-f]{16}…$/m,
+];
+
+function assertWalked({ code, output }) {
+  assert.equal(code, 0, output);
+  let at = 0;
+  for (const step of steps) {
+    const found = step.exec(output.slice(at));
+    assert.ok(found, `${step} is missing, or out of order:\n${output}`);
+    at += found.index;
+  }
+}
+
+/** Nothing that the walk encrypted may be in any file of the server. */
+async function assertNoPlainText(folder) {
+  const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+  assert.ok(files.some(({ name }) => name.startsWith("kpm.db")));
+  for (const file of files) {
+    const content = await readFile(join(file.parentPath ?? file.path, file.name));
+    for (const secret of ["Example bank", "bank.example", "four things that never leave", "Walk-to-the-server"]) {
+      assert.equal(content.includes(secret), false, `${file.name} holds "${secret}"`);
+    }
+  }
+}
+
+test("the TypeScript example", { timeout: 300_000 }, async () => {
+  const cwd = join(root, "clients/typescript");
+  assertWalked(await run("node", ["dist/example/walk.js", "--server", server.address, "--mail", server.mail], { cwd }));
+  await assertNoPlainText(server.data);
+});
+
+test("the Python example", { timeout: 300_000 }, async () => {
+  const cwd = join(root, "clients/python");
+  assertWalked(await run("/usr/bin/python3", ["-m", "example.walk", "--server", server.address, "--mail", server.mail], { cwd }));
+  await assertNoPlainText(server.data);
+});
+
+test("TypeScript and Python share a vault", { timeout: 300_000 }, async () => {
+  const sdk = (path) => import(join(root, "clients/typescript/dist", path));
+  const { create } = await import(join(root, "clients/typescript/node_modules/@bufbuild/protobuf/dist/esm/index.js"));
+  const { applied, Device, KpmClient, SyncStream, Vault } = await sdk("src/index.js");
+  const { ItemSchema } = await sdk("src/gen/kpm/item/v1/item_pb.js");
+  const { activationCode } = await sdk("example/mail.js");
+
+  const [email, password, mainPassword] = [`both-${randomUUID()}@example.org`, "Share-the-vault-1", "Ein langes Hauptpaßwort ①"];
+  const client = new KpmClient(server.address);
+  try {
+    const device = await Device.create({ name: "TypeScript" });
+    const offer = await client.accounts.getSignInOptions({ locale: "en-GB" });
+    const { outcome } = await client.accounts.createAccount({
+      email, password, passwordConfirmation: password, region: "GB", language: "en",
+      consentVersion: offer.marketingConsent.version, device: device.info(),
+    });
+    client.connect(outcome.value);
+    await client.verification.activateAccount({ proof: { case: "code", value: await activationCode(server.mail, email) } });
+    const vault = await Vault.create(client, device, mainPassword);
+    const stream = await SyncStream.open(vault);
+    const item = create(ItemSchema, {
+      name: "aus TypeScript: ключ 🔑",
+      kind: { case: "bankCard", value: { holder: "Ada", number: "4111111111111111", expiryMonth: 7, expiryYear: 2031 } },
+    });
+    assert.equal(applied((await stream.push([await vault.put(item)]))[0]), 3n);
+
+    const second = await run("/usr/bin/python3", [join(root, "tests/interop/second_device.py")], {
+      env: { PYTHONPATH: join(root, "clients/python") },
+      input: Buffer.from([server.address, email, password, mainPassword].join("\n")),
+    });
+    assert.equal(second.code, 0, second.output);
+    const python = JSON.parse(second.output);
+    assert.deepEqual(python.read, [
+      { name: item.name, bankCard: { holder: "Ada", number: "4111111111111111", expiryMonth: 7, expiryYear: 2031 } },
+    ]);
+
+    for await (const event of stream) {
+      if (event.type === "item" && event.author === python.device) {
+        assert.equal(event.item.name, "von Python: 鍵 🔑");
+        assert.equal(event.item.notes.length, 5000);
+        assert.equal(event.seq, BigInt(python.seq));
+        break;
+      }
+    }
+    assert.deepEqual(vault.log.devices.map((entry) => entry.device), [device.id, python.device]);
+  } finally {
+    client.close();
+  }
+});
