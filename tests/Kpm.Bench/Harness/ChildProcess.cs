@@ -74,19 +74,20 @@ internal sealed class ChildProcess : IAsyncDisposable
         return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
     }
 
-    /// <summary>Runs a load against the process and notes the CPU time, user and system, that the process used meanwhile.</summary>
+    /// <summary>Runs a load against the process and notes what the process used for it.</summary>
     public async Task<LoadResult> ChargeAsync(Func<Task<LoadResult>> load)
     {
-        var before = CpuTime();
+        var before = Spent();
         var result = await load();
-        return result with { ServerCpu = CpuTime() - before };
+        return result with { Server = Spent() - before };
     }
 
-    /// <summary>CPU time used so far, user and system.</summary>
-    public TimeSpan CpuTime()
+    /// <summary>What the process has used so far.</summary>
+    public Spent Spent()
     {
         _process.Refresh();
-        return _process.TotalProcessorTime;
+        var written = File.ReadLines($"/proc/{Id}/io").First(l => l.StartsWith("write_bytes:", StringComparison.Ordinal));
+        return new Spent(_process.TotalProcessorTime, long.Parse(written.Split(' ')[1], CultureInfo.InvariantCulture));
     }
 
     /// <summary>Throws, with the process's last words, if it is no longer there.</summary>

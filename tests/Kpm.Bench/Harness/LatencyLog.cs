@@ -28,17 +28,28 @@ internal sealed class LatencyLog(int capacity = 1 << 14)
     }
 }
 
+/// <summary>CPU time and bytes to the disk that a process used.</summary>
+internal sealed record Spent(TimeSpan Cpu, long WrittenBytes)
+{
+    public static Spent Nothing { get; } = new(TimeSpan.Zero, 0);
+
+    public static Spent operator -(Spent later, Spent earlier) => new(later.Cpu - earlier.Cpu, later.WrittenBytes - earlier.WrittenBytes);
+}
+
 /// <summary>What one timed section of a closed loop gave.</summary>
 internal sealed record LoadResult(int Count, TimeSpan Elapsed, long[] SortedTicks)
 {
     /// <summary>Stands for an anchor that can't be had.</summary>
     public static LoadResult None { get; } = new(0, TimeSpan.FromSeconds(1), []);
 
-    /// <summary>CPU time that the server used meanwhile; zero where nobody looked.</summary>
-    public TimeSpan ServerCpu { get; init; }
+    /// <summary>What the server used meanwhile.</summary>
+    public Spent Server { get; init; } = Spent.Nothing;
 
     /// <summary>Server CPU in microseconds an operation: says more than the rate where other work is on the machine.</summary>
-    public double CpuPerOperation => Count == 0 ? 0 : ServerCpu.TotalMicroseconds / Count;
+    public double CpuPerOperation => Count == 0 ? 0 : Server.Cpu.TotalMicroseconds / Count;
+
+    /// <summary>Bytes that the server gave to the disk for an operation.</summary>
+    public double WrittenPerOperation => Count == 0 ? 0 : (double)Server.WrittenBytes / Count;
 
     /// <summary>Completed operations per second.</summary>
     public double Rate => Count / Elapsed.TotalSeconds;

@@ -26,8 +26,8 @@ internal sealed record Row
     public string Ours { get; init; } = "";
     public string Anchor { get; init; } = "";
 
-    /// <summary>Server CPU an operation, ours and the anchor's; empty where it says nothing.</summary>
-    public string Cpu { get; init; } = "";
+    /// <summary>What the server used an operation, ours and the anchor's: CPU, and bytes written where there were any.</summary>
+    public string Used { get; init; } = "";
     public double[] Samples { get; init; } = [];
     public Bound? Must { get; init; }
     public Bound? Goal { get; init; }
@@ -59,16 +59,16 @@ internal sealed class Report
     {
         _rows.Add(row);
         var figure = row.Median is { } median ? Figure(median, row.Unit) + Range(row) : row.Missing;
-        Console.Error.WriteLine($"  {row.Id} {row.What}: {figure}  [{row.Verdict}]  ours {row.Ours}  anchor {row.Anchor}  cpu {row.Cpu}");
+        Console.Error.WriteLine($"  {row.Id} {row.What}: {figure}  [{row.Verdict}]  ours {row.Ours}  anchor {row.Anchor}  used {row.Used}");
     }
 
     /// <summary>Adds a row of rates, ours / anchor; with <paramref name="missing"/>, why there is no anchor, only ours.</summary>
     public void AddRates(string id, string what, IReadOnlyList<(LoadResult Ours, LoadResult Anchor)> pairs, Bound? must = null, Bound? goal = null, string? missing = null) =>
-        AddRatio(id, what, pairs, r => r.Rate, v => Text($"{v:#,0}/s"), must, goal, missing, Cpu(pairs, missing));
+        AddRatio(id, what, pairs, r => r.Rate, v => Text($"{v:#,0}/s"), must, goal, missing, Used(pairs, missing));
 
     /// <summary>Adds a row of latencies, ours / anchor.</summary>
     public void AddLatencies(string id, string what, IReadOnlyList<(LoadResult Ours, LoadResult Anchor)> pairs, Func<LoadResult, double> microseconds, Bound? must = null, Bound? goal = null, string? missing = null) =>
-        AddRatio(id, what, pairs, microseconds, v => Text($"{v:#,0} us"), must, goal, missing, cpu: "");
+        AddRatio(id, what, pairs, microseconds, v => Text($"{v:#,0} us"), must, goal, missing, used: "");
 
     public string Table(BenchEnvironment environment)
     {
@@ -77,14 +77,14 @@ internal sealed class Report
         text.AppendLine();
         string[][] cells =
         [
-            ["#", "What", "Ours", "Anchor", "Server CPU/op", "Figure", "Range", "Must", "Goal", "Verdict"],
+            ["#", "What", "Ours", "Anchor", "Server used/op", "Figure", "Range", "Must", "Goal", "Verdict"],
             .. _rows.Select(r => new[]
             {
                 r.Id,
                 r.What,
                 r.Ours,
                 r.Anchor,
-                r.Cpu,
+                r.Used,
                 r.Median is { } median ? Figure(median, r.Unit) : "n/a",
                 r.Missing ?? Range(r).Trim(),
                 Limit(r.Must, r.Unit),
@@ -117,7 +117,7 @@ internal sealed class Report
                     r.Unit,
                     r.Ours,
                     r.Anchor,
-                    r.Cpu,
+                    r.Used,
                     r.Median,
                     r.Samples,
                     must = Limit(r.Must, r.Unit),
@@ -137,7 +137,7 @@ internal sealed class Report
         Bound? must,
         Bound? goal,
         string? missing,
-        string cpu) =>
+        string used) =>
         Add(new Row
         {
             Id = id,
@@ -146,17 +146,20 @@ internal sealed class Report
             Samples = missing != null ? [] : [.. pairs.Select(p => figure(p.Ours) / figure(p.Anchor))],
             Ours = format(Statistics.Median([.. pairs.Select(p => figure(p.Ours))])),
             Anchor = missing != null ? "" : format(Statistics.Median([.. pairs.Select(p => figure(p.Anchor))])),
-            Cpu = cpu,
+            Used = used,
             Must = must,
             Goal = goal,
             Missing = missing,
         });
 
-    private static string Cpu(IReadOnlyList<(LoadResult Ours, LoadResult Anchor)> pairs, string? missing)
+    private static string Used(IReadOnlyList<(LoadResult Ours, LoadResult Anchor)> pairs, string? missing)
     {
-        var ours = Statistics.Median([.. pairs.Select(p => p.Ours.CpuPerOperation)]);
-        var anchor = Statistics.Median([.. pairs.Select(p => p.Anchor.CpuPerOperation)]);
-        return missing != null ? Text($"{ours:0.0} us") : Text($"{ours:0.0} / {anchor:0.0} us");
+        double Median(Func<(LoadResult Ours, LoadResult Anchor), double> of) => Statistics.Median([.. pairs.Select(of)]);
+        var written = Median(p => p.Ours.WrittenPerOperation);
+        return missing != null
+            ? Text($"{Median(p => p.Ours.CpuPerOperation):0.0} us")
+            : Text($"{Median(p => p.Ours.CpuPerOperation):0.0} / {Median(p => p.Anchor.CpuPerOperation):0.0} us")
+                + (written > 100 ? Text($", {written / 1024:0.0} / {Median(p => p.Anchor.WrittenPerOperation) / 1024:0.0} KiB") : "");
     }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);

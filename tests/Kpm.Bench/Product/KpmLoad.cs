@@ -55,7 +55,7 @@ internal sealed class KpmLoad : IDisposable
         Parallel.For(0, _devices.Length, d => pushes[d] = Prepare(_devices[d], prepared, perPush));
         GC.Collect();
         var logs = _devices.Select(_ => new LatencyLog()).ToArray();
-        var cpu = _server.Process.CpuTime();
+        var before = _server.Process.Spent();
         var end = Stopwatch.GetTimestamp() + (long)(duration.TotalSeconds * Stopwatch.Frequency);
         try
         {
@@ -66,7 +66,7 @@ internal sealed class KpmLoad : IDisposable
             _server.Process.ThrowIfGone();
         }
 
-        var result = new LoadResult(logs.Sum(l => l.Count), duration, LatencyLog.MergeSorted(logs)) { ServerCpu = _server.Process.CpuTime() - cpu };
+        var result = new LoadResult(logs.Sum(l => l.Count), duration, LatencyLog.MergeSorted(logs)) { Server = _server.Process.Spent() - before };
         _expectedRate = Math.Max(2 * result.Rate, 5_000);
         return result;
     }

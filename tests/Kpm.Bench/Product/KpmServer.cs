@@ -47,7 +47,6 @@ internal sealed partial class KpmServer : IAsyncDisposable
                 ["Kpm__Limits__AccessTokenLifetime"] = "02:00:00",
                 ["DOTNET_STARTUP_HOOKS"] = typeof(KpmServer).Assembly.Location,
                 [Probe.Variable] = probe,
-                ["DOTNET_PerfMapEnabled"] = Environment.GetEnvironmentVariable("KPM_BENCH_PERF_MAP") ?? "0",
             },
         };
         try
