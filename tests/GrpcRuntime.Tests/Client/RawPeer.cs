@@ -28,10 +28,11 @@ internal sealed class RawPeer : IAsyncDisposable
 
     public string Address { get; }
 
-    public static async Task<RawPeer> StartAsync(RequestDelegate answer, int port = 0)
+    public static async Task<RawPeer> StartAsync(RequestDelegate answer, int port = 0, Action<KestrelServerOptions>? listen = null)
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(o => o.Listen(IPAddress.Loopback, port, l => l.Protocols = HttpProtocols.Http2));
+        listen ??= o => o.Listen(IPAddress.Loopback, port, l => l.Protocols = HttpProtocols.Http2);
+        builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration().ConfigureKestrel(listen);
         builder.Services.AddLogging(l => l.ClearProviders());
         var app = builder.Build();
         app.Run(answer);

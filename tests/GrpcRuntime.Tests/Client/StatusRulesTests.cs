@@ -247,12 +247,14 @@ public sealed class StatusRulesTests
     [InlineData(99, StatusCode.Internal)]
     public async Task A_reset_is_mapped_before_and_after_the_headers(int errorCode, StatusCode expected)
     {
+        var began = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var peer = await RawPeer.StartAsync(async context =>
         {
             if (context.Request.Path == "/test.Raw/ServerStreaming")
             {
                 context.Begin();
                 await context.SendAsync(Raw.Frame("x"));
+                await began.Task.WaitAsync(context.RequestAborted);
             }
 
             context.Reset(errorCode);
@@ -264,6 +266,7 @@ public sealed class StatusRulesTests
         await duplex.ResponseStream.MoveNext(Stop).FailsAsync(expected);
         using var stream = channel.CallServerStream();
         await stream.ResponseHeadersAsync;
+        began.SetResult();
         await ReadToEndAsync(stream).FailsAsync(expected);
     }
 

@@ -34,6 +34,14 @@ internal abstract partial class GrpcCall
             throw CreateException();
         }
 
+        // Current for what is sent from here on, and not for the caller: this method's context is its own.
+        Interlocked.Exchange(ref _activity, ClientDiagnostics.Start(Method, Info.Uri));
+        if (_activity is { } activity && _outcome is { } outcome)
+        {
+            // Ended before the span was known.
+            ClientDiagnostics.Stop(activity, outcome.Status);
+        }
+
         var credentials = await GetCredentialsAsync();
         var retries = 0;
         var reconnects = 0;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Diagnostics.CodeAnalysis;
 using System.Net.Http.Headers;
 using Grpc.Core;
@@ -20,6 +21,8 @@ internal abstract partial class GrpcCall : IDisposable
     private readonly CancellationTokenRegistration _propagationRegistration;
     private readonly CancellationTokenRegistration _channelRegistration;
     private readonly ITimer? _deadlineTimer;
+    private readonly long _startedAt;
+    private Activity? _activity;
     private TaskCompletionSource<Metadata>? _headersSource;
     private HttpResponseMessage? _response;
     private Metadata? _trailers;
@@ -35,6 +38,7 @@ internal abstract partial class GrpcCall : IDisposable
         Info = channel.GetMethodInfo(method);
         Host = host;
         Options = options;
+        _startedAt = ClientDiagnostics.IsMeasuring ? channel.TimeProvider.GetTimestamp() : 0;
         var propagated = options.PropagationToken as ServerContextPropagationToken;
         Deadline = EarlierDeadline(options.Deadline, propagated?.Deadline);
         if (Deadline is { } deadline)
@@ -131,6 +135,7 @@ internal abstract partial class GrpcCall : IDisposable
         }
 
         Unregister();
+        Report(status);
         if (status.StatusCode != StatusCode.OK)
         {
             _cancellation.Cancel();
@@ -257,6 +262,19 @@ internal abstract partial class GrpcCall : IDisposable
         _callerRegistration.Unregister();
         _propagationRegistration.Unregister();
         _channelRegistration.Unregister();
+    }
+
+    private void Report(Status status)
+    {
+        if (Volatile.Read(ref _activity) is { } activity)
+        {
+            ClientDiagnostics.Stop(activity, status);
+        }
+
+        if (_startedAt != 0)
+        {
+            ClientDiagnostics.Record(Channel.TimeProvider.GetElapsedTime(_startedAt), Method, Info.Uri, status);
+        }
     }
 
     /// <summary>Settles the task that <see cref="ResponseHeadersAsync"/> gave out, if it can be settled.</summary>
