@@ -145,7 +145,6 @@ class Vault:
         if not state.HasField("keyset"):
             raise RuntimeError("the vault has no keyset yet: its first device has not made it")
         header = Header.parse(state.keyset.header)
-        ensure(header.account == client.account_id, "WRONG_VAULT", "the keyset is of another vault")
         vault = Vault(client, device, open_keyset(state.keyset.keyset, header, main_password))
         for event in vault.watch():
             if event.type == "caughtUp" and event.seq >= state.head_seq:

@@ -225,6 +225,12 @@ class SyncTest(unittest.TestCase):
         with refused(self, "SIGNATURE_INVALID"):
             Vault.open(self.connected(), Device("phone"), MAIN_PASSWORD)
 
+    def test_a_server_that_shows_another_accounts_vault_is_found_out(self) -> None:
+        self.created()
+        self.account_id = new_id()
+        with refused(self, "WRONG_VAULT"):
+            Vault.open(self.connected(), Device("phone"), MAIN_PASSWORD)
+
     def test_a_server_that_knows_operations_which_this_device_did_not_make_is_found_out(self) -> None:
         laptop = self.created()
         self.fake.last_op_seq = 3

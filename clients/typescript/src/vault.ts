@@ -117,9 +117,6 @@ export class Vault {
       throw new Error("the vault has no keyset yet: its first device has not made it");
     }
     const header = parseHeader(state.keyset.header);
-    if (header.account !== client.accountId) {
-      throw new Kpm1Error("WRONG_VAULT", "the keyset is of another vault");
-    }
     const vault = new Vault(client, device, await openKeyset(state.keyset.keyset, header, mainPassword));
     for await (const event of vault.watch()) {
       if (event.type === "caughtUp" && event.seq >= state.headSeq) {

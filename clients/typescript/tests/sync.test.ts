@@ -147,9 +147,9 @@ afterEach(() => {
   server.close();
 });
 
-function connected(): KpmClient {
+function connected(account: string = accountId): KpmClient {
   const client = new KpmClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
-  client.connect(create(SignedInSchema, { account: { accountId }, session: { accessToken: "token", refreshToken: "refresh" } }));
+  client.connect(create(SignedInSchema, { account: { accountId: account }, session: { accessToken: "token", refreshToken: "refresh" } }));
   clients.push(client);
   return client;
 }
@@ -222,6 +222,11 @@ test("a server that shows a new device another log is found out", async () => {
   await created();
   fake.show = (changes) => changes.map((change) => ({ ...change, signature: change.signature.with(9, change.signature[9]! ^ 1) }));
   await refused(Vault.open(connected(), await device("phone"), "main password"), "SIGNATURE_INVALID");
+});
+
+test("a server that shows another account's vault is found out", async () => {
+  await created();
+  await refused(Vault.open(connected(newId()), await device("phone"), "main password"), "WRONG_VAULT");
 });
 
 test("a server that knows operations of this device which it did not make is found out", async () => {
