@@ -50,7 +50,9 @@ internal static class CommandLine
         }
         catch (Exception e) when (e is InvalidOperationException or InvalidDataException or FormatException)
         {
-            throw new StartException($"The configuration can't be read: {(e.InnerException ?? e).Message}", e);
+            // The outer message of a bad value names the option, the inner message of a bad file says what is wrong in it.
+            var message = e is InvalidDataException && e.InnerException is { } inner ? $"{e.Message} {inner.Message}" : e.Message;
+            throw new StartException($"The configuration can't be read: {message.TrimEnd('.')}.", e);
         }
     }
 

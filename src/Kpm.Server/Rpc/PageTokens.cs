@@ -26,7 +26,9 @@ internal sealed class PageTokens(RootKey root)
         }
 
         var bytes = new byte[Base64Url.GetMaxDecodedLength(token.Length)];
-        if (Base64Url.IsValid(token) && Base64Url.TryDecodeFromChars(token, bytes, out var length) && length >= TagBytes)
+        // Base64 has several spellings of the same bytes (white space, the last bits); only one of them was given out.
+        if (Base64Url.IsValid(token) && Base64Url.TryDecodeFromChars(token, bytes, out var length) && length >= TagBytes
+            && Base64Url.EncodeToString(bytes.AsSpan(0, length)) == token)
         {
             var position = bytes[..(length - TagBytes)];
             if (CryptographicOperations.FixedTimeEquals(Tag(position, method, accountId), bytes.AsSpan(position.Length, TagBytes)))

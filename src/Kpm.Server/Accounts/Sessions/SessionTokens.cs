@@ -48,7 +48,8 @@ internal sealed class SessionTokens(RootKey root)
         token = null;
         Span<byte> bytes = stackalloc byte[TokenBytes];
         if (text.Length != Base64Url.GetEncodedLength(TokenBytes)
-            || !Base64Url.TryDecodeFromChars(text, bytes, out var length) || length != TokenBytes
+            // TryDecode returns false for a small destination only, and throws for a character that is none of base64url.
+            || !Base64Url.IsValid(text) || !Base64Url.TryDecodeFromChars(text, bytes, out var length) || length != TokenBytes
             || !CryptographicOperations.FixedTimeEquals(Tag(bytes[..TagAt]), bytes[TagAt..])
             // Base64 has several spellings of the last bits; only one of them is the token.
             || Base64Url.EncodeToString(bytes) != text)

@@ -46,13 +46,14 @@ internal sealed partial class SyncStream
     {
         switch (request.MessageCase)
         {
-            case SyncRequest.MessageOneofCase.RevokedAck:
+            // A receipt ahead of the word would stand in the owner's list for something that the device never heard.
+            case SyncRequest.MessageOneofCase.RevokedAck when Volatile.Read(ref _revokedSent):
                 Volatile.Write(ref _receipt, true);
                 Wake();
                 break;
 
             // After the end was announced, only the receipt still counts.
-            case var _ when Revoked is not null || Ending is not null:
+            case not SyncRequest.MessageOneofCase.RevokedAck when Revoked is not null || Ending is not null:
                 break;
 
             case SyncRequest.MessageOneofCase.Push:

@@ -28,6 +28,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
     private int _inFlight;
     private Exception? _failure;
     private bool _requestsEnded;
+    private bool _revokedSent;
     private bool _receipt;
 
     public SyncStream(StreamContext context, Caller caller, IServerStreamWriter<SyncResponse> responses, ServerCallContext call)
@@ -153,6 +154,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
     {
         LimitWrites();
         Discard();
+        Volatile.Write(ref _revokedSent, true);
         await SendAsync(new SyncResponse { Revoked = new Revoked { Reason = reason } });
         await FlushAsync();
 
@@ -302,12 +304,16 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
         }
     }
 
-    /// <summary>Ended by either side, and everything that was read has its answer.</summary>
+    /// <summary>
+    /// Ended by either side, and everything that was read has its answer. A failure is noted before the end of the requests,
+    /// so that one which ended them is still seen here, and answered by the next turn.
+    /// </summary>
     private bool IsFinished()
     {
         lock (_gate)
         {
-            return (_goAwaySent || Volatile.Read(ref _requestsEnded)) && Volatile.Read(ref _inFlight) == 0 && _results.Count == 0;
+            return (_goAwaySent || Volatile.Read(ref _requestsEnded)) && Volatile.Read(ref _inFlight) == 0 && _results.Count == 0
+                && Volatile.Read(ref _failure) is null;
         }
     }
 

@@ -1,0 +1,166 @@
+using Google.Protobuf;
+using Google.Protobuf.Reflection;
+using Kpm.Server.Tests.Faults;
+using Kpm.V1;
+
+namespace Kpm.Server.Tests.BadInput;
+
+/// <summary>A valid request, and the token that it is sent with.</summary>
+internal sealed record BaseCall(IMessage Request, string? Token, TestDevice? Device = null);
+
+/// <summary>A running server with an active account, and a valid request for every rpc.</summary>
+public sealed class World : IAsyncLifetime
+{
+    private readonly Storage.TempFolder _folder = new();
+    private ServerProcess? _server;
+    private RawClient? _client;
+
+    /// <summary>How to make a valid request; the rpc's name, or the rpc's name and a case of its oneof.</summary>
+    private Dictionary<string, Func<CancellationToken, Task<BaseCall>>> Makers => new(StringComparer.Ordinal)
+    {
+        ["kpm.v1.AccountService.GetSignInOptions"] = _ => Anonymous(new GetSignInOptionsRequest { Locale = "de-AT", Region = "DE" }),
+        ["kpm.v1.AccountService.CreateAccount"] = _ => Anonymous(new TestDevice(TestDevice.NewEmail()).Registration()),
+        ["kpm.v1.AccountService.SignIn"] = _ => Anonymous(new TestDevice(Visitor.Email).Credentials()),
+        ["kpm.v1.AccountService.RefreshSession"] = async c =>
+        {
+            var device = await SignedInAsync(c);
+            var token = device.Session.RefreshToken;
+            return new BaseCall(new RefreshSessionRequest { RefreshToken = token, Proof = device.Proof(Contract.RefreshMethod, token) }, null);
+        },
+        ["kpm.v1.AccountService.SignOut"] = async c => By(await SignedInAsync(c), new SignOutRequest { RequestId = TestDevice.NewId() }),
+        ["kpm.v1.AccountService.GetAccount"] = _ => Task.FromResult(By(Owner, new GetAccountRequest())),
+        ["kpm.v1.AccountService.ListDevices"] = _ => Task.FromResult(By(Owner, new ListDevicesRequest { PageSize = 10 })),
+        ["kpm.v1.AccountService.RevokeDevice"] = async c =>
+            By(Owner, new RevokeDeviceRequest { RequestId = TestDevice.NewId(), DeviceId = (await SignedInAsync(c)).Id }),
+        ["kpm.v1.VerificationService.ActivateAccount:token"] = async c =>
+        {
+            var (device, mail) = await PendingAsync(c);
+            return By(device, new ActivateAccountRequest { Token = mail.Token, Password = TestDevice.Password });
+        },
+        ["kpm.v1.VerificationService.ActivateAccount:code"] = async c =>
+        {
+            var (device, mail) = await PendingAsync(c);
+            return By(device, new ActivateAccountRequest { Code = mail.Code });
+        },
+        ["kpm.v1.VerificationService.DiscardPendingAccount"] = async c =>
+            new BaseCall(new DiscardPendingAccountRequest { Token = (await PendingAsync(c)).Mail.DiscardToken }, null),
+        ["kpm.v1.VerificationService.ResendActivation"] = async c => By((await PendingAsync(c)).Device, new ResendActivationRequest { RequestId = TestDevice.NewId() }),
+        ["kpm.v1.VaultService.GetVault"] = _ => Task.FromResult(By(Owner, new GetVaultRequest())),
+        ["kpm.v1.VaultService.PutKeyset"] = async c =>
+        {
+            var vault = await new VaultService.VaultServiceClient(Server.Connect()).GetVaultAsync(new GetVaultRequest(), Owner.Headers, cancellationToken: c);
+            return By(Owner, new PutKeysetRequest { Operation = Owner.Keyset(vault.Keyset?.Rev ?? 0) });
+        },
+        ["kpm.v1.VaultService.PublishDeviceKey"] = async c =>
+        {
+            var device = await SignedInAsync(c);
+            return By(device, new PublishDeviceKeyRequest { Operation = device.DeviceKey() });
+        },
+        ["kpm.v1.VaultService.ListDeviceKeys"] = _ => Task.FromResult(By(Owner, new ListDeviceKeysRequest { PageSize = 10 })),
+        ["kpm.v1.VaultService.Watch"] = _ => Task.FromResult(By(Owner, new WatchRequest())),
+        ["kpm.v1.VaultService.Push"] = async c =>
+        {
+            var device = await EnrolledAsync(c);
+            return By(device, new PushRequest { Operations = { device.Put(TestDevice.NewId(), 0), device.Put(TestDevice.NewId(), 0) }, Atomic = true });
+        },
+        ["kpm.v1.VaultService.GetUsage"] = _ => Task.FromResult(By(Owner, new GetUsageRequest())),
+        ["kpm.v1.VaultService.Sync:hello"] = async c => await SyncAsync(d => new SyncRequest { Hello = d.Hello() }, c),
+        ["kpm.v1.VaultService.Sync:push"] = async c =>
+            await SyncAsync(d => new SyncRequest { Push = new Push { Operations = { d.Put(TestDevice.NewId(), 0), d.Put(TestDevice.NewId(), 0) } } }, c),
+        ["kpm.v1.VaultService.Sync:ack"] = async c => await SyncAsync(_ => new SyncRequest { Ack = new Ack { Seq = 1 } }, c),
+        ["kpm.v1.VaultService.Sync:pong"] = async c => await SyncAsync(_ => new SyncRequest { Pong = new Pong() }, c),
+        ["kpm.v1.VaultService.Sync:reauth"] = async c =>
+            await SyncAsync(d => new SyncRequest { Reauth = new Reauth { AccessToken = d.Token, Proof = d.Proof(Contract.SyncMethod, d.Token) } }, c),
+        ["kpm.v1.VaultService.Sync:revoked_ack"] = async c => await SyncAsync(_ => new SyncRequest { RevokedAck = new RevokedAck() }, c),
+    };
+
+    internal ServerProcess Server => _server!;
+
+    internal RawClient Client => _client!;
+
+    /// <summary>An enrolled device of an active account that holds a little.</summary>
+    internal TestDevice Owner { get; } = new(TestDevice.NewEmail("owner"));
+
+    /// <summary>An account whose sign-ins may fail: failures delay the next sign-in, and the owner's devices sign in all the time.</summary>
+    internal TestDevice Visitor { get; } = new(TestDevice.NewEmail("visitor"));
+
+    internal string Database => Path.Combine(Server.DataFolder, "kpm.db");
+
+    public async ValueTask InitializeAsync()
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        _server = await ServerProcess.StartAsync(_folder.File("data"), cancellationToken, new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            // The base requests register, mail and sign in more often than a person may.
+            ["Kpm__Limits__ActivationResendInterval"] = "00:00:00.001",
+            // A wait for a seq that never comes need not be long to be seen.
+            ["Kpm__Limits__MinSeqTimeout"] = "00:00:00.100",
+            // Collects early, so that what the process holds is what it needs.
+            ["DOTNET_GCgen0size"] = "0x1000000",
+            ["DOTNET_GCConserveMemory"] = "7",
+        });
+        _client = new RawClient(_server.Connect());
+        await ActivatedAsync(Owner, cancellationToken);
+        await ActivatedAsync(Visitor, cancellationToken);
+        await Owner.EnrolAsync(_server.Connect(), cancellationToken);
+        await new VaultService.VaultServiceClient(_server.Connect()).PushAsync(
+            new PushRequest { Operations = { Owner.Put(TestDevice.NewId(), 0) } }, Owner.Headers, cancellationToken: cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        _folder.Dispose();
+    }
+
+    /// <summary>The names under which valid requests of the rpc can be made, a stream's opening first; none for an rpc that was forgotten here.</summary>
+    internal IReadOnlyList<string> Variants(MethodDescriptor method) =>
+        [.. Makers.Keys.Where(k => k == method.FullName || k.StartsWith(method.FullName + ":", StringComparison.Ordinal))];
+
+    internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => Makers[variant](cancellationToken);
+
+    internal TestDevice NewDevice() => new(Owner.Email);
+
+    internal async Task<TestDevice> SignedInAsync(CancellationToken cancellationToken)
+    {
+        var device = NewDevice();
+        await device.SignInAsync(Server.Connect(), cancellationToken);
+        return device;
+    }
+
+    internal async Task<TestDevice> EnrolledAsync(CancellationToken cancellationToken)
+    {
+        var device = await SignedInAsync(cancellationToken);
+        await device.EnrolAsync(Server.Connect(), cancellationToken);
+        return device;
+    }
+
+    internal async Task<(TestDevice Device, Hosting.ReceivedMail Mail)> PendingAsync(CancellationToken cancellationToken)
+    {
+        var device = new TestDevice(TestDevice.NewEmail("pending"));
+        await device.RegisterAsync(Server.Connect(), cancellationToken);
+        return (device, await ActivationMails.ReadAsync(Server.DataFolder, device.Email, cancellationToken));
+    }
+
+    internal async Task ActivatedAsync(TestDevice device, CancellationToken cancellationToken)
+    {
+        await device.RegisterAsync(Server.Connect(), cancellationToken);
+        var mail = await ActivationMails.ReadAsync(Server.DataFolder, device.Email, cancellationToken);
+        await new VerificationService.VerificationServiceClient(Server.Connect()).ActivateAccountAsync(
+            new ActivateAccountRequest { Token = mail.Token }, device.Headers, cancellationToken: cancellationToken);
+    }
+
+    private static Task<BaseCall> Anonymous(IMessage request) => Task.FromResult(new BaseCall(request, null));
+
+    private static BaseCall By(TestDevice device, IMessage request) => new(request, device.Token, device);
+
+    private async Task<BaseCall> SyncAsync(Func<TestDevice, SyncRequest> message, CancellationToken cancellationToken)
+    {
+        var device = await EnrolledAsync(cancellationToken);
+        return By(device, message(device));
+    }
+}
