@@ -29,6 +29,8 @@ internal static class ServerApp
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = "kpm-server" });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        // A refused call is the caller's news, not the operator's.
+        builder.Logging.AddFilter("Grpc", LogLevel.Warning);
         // A failed bind is told by Program, on one line.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddRoutingCore();

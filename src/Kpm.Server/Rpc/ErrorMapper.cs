@@ -14,6 +14,10 @@ namespace Kpm.Server.Rpc;
 internal sealed class ErrorMapper(ILogger<ErrorMapper> logger)
 {
     private const string Domain = "kpm";
+
+    /// <summary>The text travels in a header.</summary>
+    private const int FieldsInText = 8;
+
     private const string DetailsTrailer = "grpc-status-details-bin";
 
     public RpcException Map(Exception exception, ServerCallContext context)
@@ -65,7 +69,8 @@ internal sealed class ErrorMapper(ILogger<ErrorMapper> logger)
             info.Metadata.Add(detail.Key, detail.Value);
         }
 
-        var status = new Google.Rpc.Status { Code = (int)entry.Code, Message = entry.Text };
+        var text = TextOf(entry.Text, error.Fields);
+        var status = new Google.Rpc.Status { Code = (int)entry.Code, Message = text };
         status.Details.Add(Any.Pack(info));
         if (error.Fields.Count > 0)
         {
@@ -79,6 +84,16 @@ internal sealed class ErrorMapper(ILogger<ErrorMapper> logger)
             status.Details.Add(Any.Pack(new RetryInfo { RetryDelay = Duration.FromTimeSpan(delay) }));
         }
 
-        return new RpcException(new Status(entry.Code, entry.Text), new Metadata { { DetailsTrailer, status.ToByteArray() } });
+        return new RpcException(new Status(entry.Code, text), new Metadata { { DetailsTrailer, status.ToByteArray() } });
     }
+
+    /// <summary>For people at a tool that doesn't decode the details: the bad fields by name. Programs read BadRequest.</summary>
+    private static string TextOf(string text, IReadOnlyList<BadRequest.Types.FieldViolation> fields) => fields.Count switch
+    {
+        0 => text,
+        > FieldsInText => $"{text} {Join(fields.Take(FieldsInText))}; and {fields.Count - FieldsInText} more.",
+        _ => $"{text} {Join(fields)}.",
+    };
+
+    private static string Join(IEnumerable<BadRequest.Types.FieldViolation> fields) => string.Join("; ", fields.Select(f => $"{f.Field} {f.Description}"));
 }

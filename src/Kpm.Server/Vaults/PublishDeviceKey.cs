@@ -11,7 +11,7 @@ internal sealed class PublishDeviceKey(IVaultStore store)
     {
         if (request.Operation.Kind != OperationKind.DeviceKey)
         {
-            throw Errors.Field("operation.kind", "NOT_ALLOWED", "Must be OPERATION_KIND_DEVICE_KEY.");
+            throw Errors.Field("operation.kind", "NOT_ALLOWED", "must be OPERATION_KIND_DEVICE_KEY");
         }
 
         var caller = context.Caller();

@@ -17,7 +17,7 @@ internal static class PushRules
         {
             if (i > 0 && messages[i].OpSeq <= messages[i - 1].OpSeq)
             {
-                throw Errors.Field($"operations[{i}].op_seq", "NOT_RISING", "Must be greater than the one before.");
+                throw Errors.Field($"operations[{i}].op_seq", "NOT_RISING", "must be greater than the one before it");
             }
 
             operations[i] = VaultOperation.From(messages[i], caller.AccountId, caller.DeviceId);

@@ -11,7 +11,7 @@ internal sealed class PutKeyset(IVaultStore store)
     {
         if (request.Operation.Kind != OperationKind.Keyset)
         {
-            throw Errors.Field("operation.kind", "NOT_ALLOWED", "Must be OPERATION_KIND_KEYSET.");
+            throw Errors.Field("operation.kind", "NOT_ALLOWED", "must be OPERATION_KIND_KEYSET");
         }
 
         var caller = context.Caller();

@@ -13,12 +13,12 @@ internal static class StreamOpening
     {
         if (cursor > 0 && generation == 0)
         {
-            throw Errors.Field(path + "generation", "REQUIRED", "Must be set with a cursor.");
+            throw Errors.Field(path + "generation", "REQUIRED", "must be set with a cursor");
         }
 
         if (cursor > 0 && chainHash.IsEmpty)
         {
-            throw Errors.Field(path + "chain_hash", "REQUIRED", "Must be set with a cursor.");
+            throw Errors.Field(path + "chain_hash", "REQUIRED", "must be set with a cursor");
         }
     }
 
