@@ -1,3 +1,4 @@
+using Grpc.AspNetCore.Web;
 using Grpc.Core;
 using Grpc.Wire;
 using Microsoft.AspNetCore.Http;
@@ -10,17 +11,22 @@ namespace Grpc.AspNetCore.Server.Calls;
 /// <summary>Serves the calls of one method: the steps that all four kinds of call have in common.</summary>
 internal abstract class CallHandler(CallSettings settings, ILogger logger, string? methodPath)
 {
+    // The default of KestrelServerLimits.MaxRequestBodySize.
+    private const int KestrelBodyLimit = 30_000_000;
+
     public CallSettings Settings { get; } = settings;
 
     public ILogger Logger { get; } = logger;
 
-    /// <summary>Whether a request is gRPC over a protocol and with a content type served here.</summary>
-    public static bool IsGrpcRequest(HttpRequest request) => GrpcProtocol.IsGrpcContentType(request.ContentType);
+    /// <summary>Whether a request is gRPC, or gRPC-Web, by its content type.</summary>
+    public static bool IsGrpcRequest(HttpRequest request) =>
+        GrpcProtocol.IsGrpcContentType(request.ContentType) || GrpcWebContentType.TryParse(request.ContentType, out _);
 
     public Task HandleAsync(HttpContext http)
     {
         var request = http.Request;
-        if (!HttpProtocol.IsHttp2(request.Protocol) && !HttpProtocol.IsHttp3(request.Protocol))
+        if (!HttpProtocol.IsHttp2(request.Protocol) && !HttpProtocol.IsHttp3(request.Protocol)
+            && http.Features.Get<GrpcWebBody>() is null)
         {
             http.Response.Headers.Upgrade = "HTTP/2";
             return RefuseAsync(http, StatusCodes.Status426UpgradeRequired, $"Request protocol '{request.Protocol}' is not supported: gRPC needs HTTP/2.");
@@ -44,6 +50,15 @@ internal abstract class CallHandler(CallSettings settings, ILogger logger, strin
     /// <summary>Reads what the method needs, runs it and ends the call.</summary>
     protected abstract Task RunAsync(ServerCall call);
 
+    /// <summary>For a request of one message: where longer messages than Kestrel's limit on bodies are allowed, theirs is the limit that counts.</summary>
+    protected void AllowLongMessage(HttpContext http)
+    {
+        if (Settings.MaxReceiveMessageSize is null or > KestrelBodyLimit - MessageFrame.HeaderSize)
+        {
+            LiftBodyLimit(http);
+        }
+    }
+
     /// <summary>For streams of requests that may last: neither slow nor long bodies are an attack on them.</summary>
     protected static void AllowLastingRequest(HttpContext http)
     {
@@ -52,6 +67,11 @@ internal abstract class CallHandler(CallSettings settings, ILogger logger, strin
             rate.MinDataRate = null;
         }
 
+        LiftBodyLimit(http);
+    }
+
+    private static void LiftBodyLimit(HttpContext http)
+    {
         if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
         {
             size.MaxRequestBodySize = null;

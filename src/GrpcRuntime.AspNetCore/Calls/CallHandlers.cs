@@ -104,6 +104,7 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
 
     protected override async Task RunAsync(ServerCall call)
     {
+        AllowLongMessage(call.Http);
         var request = await MessageReader.ReadSingleAsync(call, _deserializer);
         var response = await invoke(request, call);
         call.EndWith(response, _serializer);
@@ -142,6 +143,7 @@ internal sealed class ServerStreamingHandler<TRequest, TResponse>(
 
     protected override async Task RunAsync(ServerCall call)
     {
+        AllowLongMessage(call.Http);
         var request = await MessageReader.ReadSingleAsync(call, _deserializer);
         await invoke(request, (StreamCall<TRequest, TResponse>)call, call);
         call.End();

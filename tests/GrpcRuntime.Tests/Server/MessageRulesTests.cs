@@ -218,6 +218,16 @@ public sealed class MessageRulesTests
     }
 
     [Fact]
+    public async Task A_message_over_Kestrels_limit_on_bodies_is_received_where_it_is_allowed()
+    {
+        await using var server = await TestServer.StartAsync(options => options.MaxReceiveMessageSize = null);
+        server.Hooks.Unary = (request, _) => Task.FromResult(new EchoReply { Index = request.Payload.Length });
+        var request = new EchoRequest { Payload = ByteString.CopyFrom(new byte[31_000_000]) };
+
+        Assert.Equal(31_000_000, (await server.PostAsync(RawGrpc.Unary, RawGrpc.Frame(request))).Reply.Index);
+    }
+
+    [Fact]
     public async Task Responses_are_compressed_for_those_who_accept_it()
     {
         await using var server = await TestServer.StartAsync(options => options.ResponseCompressionAlgorithm = "gzip");
