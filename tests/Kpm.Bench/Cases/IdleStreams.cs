@@ -9,6 +9,9 @@ internal sealed class IdleStreams : BenchCase
 {
     private const int DevicesAnAccount = 10;
     private const int SharedConnection = 100;
+    private const int WarmUpStreams = 300;
+
+    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(3);
 
     public override string Name => "P5";
 
@@ -25,15 +28,17 @@ internal sealed class IdleStreams : BenchCase
     {
         await using var server = await KpmServer.StartAsync(context.Options, cancel);
         var devices = (await BenchAccounts.CreateAsync(server, (streams + DevicesAnAccount - 1) / DevicesAnAccount, DevicesAnAccount, cancel)).Take(streams).ToList();
-        // The first stream pays for what is there once: code, pools, caches.
-        await using (await OpenAsync(server, devices[..1], 1, cancel))
+        // A first round pays for what is there once: code, pools, threads, caches.
+        await using (await OpenAsync(server, devices[..Math.Min(streams, WarmUpStreams)], onAConnection, cancel))
         {
         }
 
+        await Task.Delay(Settle, cancel);
         var before = await LookAsync(server, cancel);
         await using var open = await OpenAsync(server, devices, onAConnection, cancel);
+        await Task.Delay(Settle, cancel);
         var after = await LookAsync(server, cancel);
-        Add(context, what + ", resident", before.Resident, after.Resident, streams, must, goal);
+        Add(context, what + ", resident", before.ResidentCollected, after.Resident, streams, must, goal);
         Add(context, what + ", resident after a forced collection", before.ResidentCollected, after.ResidentCollected, streams, must, goal);
         Add(context, what + ", managed heap after a forced collection", before.HeapCollected, after.HeapCollected, streams, null, null);
         server.Process.ThrowIfGone();
