@@ -15,7 +15,8 @@ public sealed partial class SourceTests
         { @"\bDateTime(Offset)?\.(UtcNow|Now)\b", "TimeProvider.GetUtcNow()" },
         { @"\bGuid\.NewGuid\(", "Ids.New(TimeProvider)" },
         { @"\bnew Random\(|\bRandom\.Shared\b", "an injected source, or RandomNumberGenerator where it is a secret" },
-        { @"\.Result\b(?!\s*[{=]|Case|\s*is\b)(?<!OperationResult\.Result)(?<!\bresult\.Result)(?<!nameof\([\w.]*\.Result)", "await" },
+        // A call, a declaration, a case of a oneof and the effect of that name wait for nothing.
+        { @"(?<!SyncEffect)\.Result\b(?!\s*[{=(]|Case)", "await" },
         { @"\.Wait\(\)", "await" },
         { @"\.GetAwaiter\(\)\.GetResult\(\)", "await" },
         { @"\b(FIXME|TODO|HACK|XXX)\b", "do it, or open an issue" },
@@ -91,8 +92,10 @@ public sealed partial class SourceTests
 
     /// <summary>The rare places where a banned text is right, each with its reason.</summary>
     private static bool IsExcused(string hit) =>
-        // The last line of a synchronous API of Grpc.Core: BlockingUnaryCall is what the name says.
-        hit.StartsWith("src/GrpcRuntime/", StringComparison.Ordinal) && hit.Contains("GetAwaiter().GetResult()", StringComparison.Ordinal);
+        // A synchronous API of Grpc.Core: BlockingUnaryCall is what the name says.
+        (hit.StartsWith("src/GrpcRuntime/", StringComparison.Ordinal) && hit.Contains("GetAwaiter().GetResult()", StringComparison.Ordinal))
+        // What Grpc.Core's own virtual members do until somebody overrides them; callers rely on the type.
+        || (hit.StartsWith("src/GrpcRuntime/Core/", StringComparison.Ordinal) && hit.Contains("NotImplementedException", StringComparison.Ordinal));
 
     private static IEnumerable<(int Number, string Text)> Lines(string path) =>
         File.ReadLines(Path.Combine(Repository.Root, path)).Select((text, index) => (index + 1, text));
