@@ -9,12 +9,17 @@ using Microsoft.Net.Http.Headers;
 namespace Grpc.AspNetCore.Server.Calls;
 
 /// <summary>Serves the calls of one method: the steps that all four kinds of call have in common.</summary>
-internal abstract class CallHandler(CallSettings settings, ILogger logger, string? methodPath)
+internal abstract class CallHandler(CallSettings settings, ILogger logger, IMethod? method)
 {
     // The default of KestrelServerLimits.MaxRequestBodySize.
     private const int KestrelBodyLimit = 30_000_000;
 
+    private readonly string? _path = method?.FullName;
+
     public CallSettings Settings { get; } = settings;
+
+    /// <summary>Null for what no service has.</summary>
+    public Diagnostics.Method? Method { get; } = method is null ? null : new Diagnostics.Method(method.ServiceName, method.Name);
 
     public ILogger Logger { get; } = logger;
 
@@ -84,7 +89,7 @@ internal abstract class CallHandler(CallSettings settings, ILogger logger, strin
         {
             call.Start();
             // Routing ignores case, gRPC does not.
-            if (methodPath is not null && !call.Http.Request.Path.Value.AsSpan().EndsWith(methodPath, StringComparison.Ordinal))
+            if (_path is not null && !call.Http.Request.Path.Value.AsSpan().EndsWith(_path, StringComparison.Ordinal))
             {
                 throw new RpcException(new Status(StatusCode.Unimplemented, "Method is unimplemented."));
             }
@@ -113,7 +118,7 @@ internal abstract class CallHandler(CallSettings settings, ILogger logger, strin
 }
 
 /// <summary>Answers calls of what no service has.</summary>
-internal sealed class UnimplementedHandler(CallSettings settings, ILogger logger, string message) : CallHandler(settings, logger, methodPath: null)
+internal sealed class UnimplementedHandler(CallSettings settings, ILogger logger, string message) : CallHandler(settings, logger, method: null)
 {
     protected override Task RunAsync(ServerCall call) => throw new RpcException(new Status(StatusCode.Unimplemented, message));
 }

@@ -95,7 +95,7 @@ internal sealed class CallHandlerFactory<TService>(
 
 internal sealed class UnaryHandler<TRequest, TResponse>(
     CallSettings settings, ILogger logger, Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse> invoke)
-    : CallHandler(settings, logger, method.FullName)
+    : CallHandler(settings, logger, method)
     where TRequest : class
     where TResponse : class
 {
@@ -113,7 +113,7 @@ internal sealed class UnaryHandler<TRequest, TResponse>(
 
 internal sealed class ClientStreamingHandler<TRequest, TResponse>(
     CallSettings settings, ILogger logger, Method<TRequest, TResponse> method, ClientStreamingServerMethod<TRequest, TResponse> invoke)
-    : CallHandler(settings, logger, method.FullName)
+    : CallHandler(settings, logger, method)
     where TRequest : class
     where TResponse : class
 {
@@ -132,7 +132,7 @@ internal sealed class ClientStreamingHandler<TRequest, TResponse>(
 
 internal sealed class ServerStreamingHandler<TRequest, TResponse>(
     CallSettings settings, ILogger logger, Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse> invoke)
-    : CallHandler(settings, logger, method.FullName)
+    : CallHandler(settings, logger, method)
     where TRequest : class
     where TResponse : class
 {
@@ -152,7 +152,7 @@ internal sealed class ServerStreamingHandler<TRequest, TResponse>(
 
 internal sealed class DuplexHandler<TRequest, TResponse>(
     CallSettings settings, ILogger logger, Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse> invoke)
-    : CallHandler(settings, logger, method.FullName)
+    : CallHandler(settings, logger, method)
     where TRequest : class
     where TResponse : class
 {

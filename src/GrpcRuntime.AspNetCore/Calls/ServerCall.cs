@@ -22,6 +22,7 @@ internal class ServerCall(HttpContext http, CallHandler handler) : ServerCallCon
     private const int EndedByHandler = 1;
     private const int EndedByDeadline = 2;
 
+    private readonly long _started = Diagnostics.CallStarted();
     private int _end;
     private Status _status;
     private Metadata? _requestHeaders;
@@ -233,7 +234,7 @@ internal class ServerCall(HttpContext http, CallHandler handler) : ServerCallCon
     public Task? Finish()
     {
         IsFinished = true;
-        Diagnostics.CallEnded(Http, _status.StatusCode);
+        Diagnostics.CallEnded(Http, Handler.Method, _status.StatusCode, _started);
         return _deadline?.Stop();
     }
 
