@@ -159,7 +159,9 @@ internal static class ServerApp
         services.AddSingleton<VerificationGrpcService>().AddSingleton<ActivateAccount>().AddSingleton<DiscardPendingAccount>().AddSingleton<ResendActivation>().AddSingleton<ActivationMails>();
 
         services.AddSingleton<MailSeal>().AddSingleton<MailTemplates>().AddSingleton<MailWriter>().AddSingleton<MailSignal>();
-        services.AddSingleton<IMailSender>(s => new FolderMailSender(options.MailFolder));
+        services.AddSingleton<IMailSender>(s => options.Mail.SmtpHost.Length > 0
+            ? new SmtpMailSender(options.Mail, options.Limits, s.GetRequiredService<TimeProvider>())
+            : new FolderMailSender(options.MailFolder));
         services.AddHostedService<MailDelivery>();
 
         services.AddSingleton(_ => RegionCatalogue.Load());

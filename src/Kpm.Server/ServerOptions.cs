@@ -11,7 +11,7 @@ internal sealed record ServerOptions
     public string Data { get; init; } = "data";
 
     /// <summary>Where to listen: "host:port", "http://host:port" or "https://host:port"; port 0 takes a free one.</summary>
-    public string Listen { get; init; } = "http://127.0.0.1:5080";
+    public string Listen { get; init; } = "127.0.0.1:5080";
 
     /// <summary>A PEM file with the certificate and its chain; with it, the server speaks TLS.</summary>
     public string Certificate { get; init; } = "";

@@ -13,7 +13,7 @@ internal sealed class AccountSweeper(
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
-        await WriteLastSeenAsync(cancellationToken);
+        await WriteLastSeenAsync();
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -38,7 +38,7 @@ internal sealed class AccountSweeper(
 
     private async Task SweepAsync(CancellationToken cancellationToken)
     {
-        await WriteLastSeenAsync(cancellationToken);
+        await WriteLastSeenAsync();
         while (await accounts.RemoveLapsedAsync(time.Now(), limits.SweepBatch, cancellationToken) is { Count: > 0 } lapsed)
         {
             endings.Removed(lapsed);
@@ -56,11 +56,12 @@ internal sealed class AccountSweeper(
         }
     }
 
-    private async Task WriteLastSeenAsync(CancellationToken cancellationToken)
+    private async Task WriteLastSeenAsync()
     {
         foreach (var batch in directory.Sweep().Chunk(limits.SweepBatch))
         {
-            await devices.TouchAsync(batch, cancellationToken);
+            // Not cancelled: what was taken from the directory is written or lost.
+            await devices.TouchAsync(batch, CancellationToken.None);
         }
     }
 

@@ -1,4 +1,5 @@
 using Google.Protobuf.WellKnownTypes;
+using Kpm.Server.Vaults;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
@@ -15,10 +16,11 @@ internal static class Contracts
         Language = row.Language,
         MarketingConsent = row.MarketingConsent,
         CreatedAt = Timestamp.FromDateTimeOffset(row.CreatedAt),
-        LapsesAt = row.LapsesAt is { } at ? Timestamp.FromDateTimeOffset(at) : null,
+        LapsesAt = ToContract(row.LapsesAt),
     };
 
-    public static Device ToContract(this DeviceRow row, Guid currentDeviceId) => new()
+    /// <summary>The device with what its streams tell; a device with a stream is being seen now.</summary>
+    public static Device ToContract(this DeviceRow row, Guid currentDeviceId, DeviceActivity? activity, DateTimeOffset now) => new()
     {
         DeviceId = row.DeviceId.ToWire(),
         Name = row.Name,
@@ -27,9 +29,14 @@ internal static class Contracts
         ApplicationVersion = row.ApplicationVersion,
         Current = row.DeviceId == currentDeviceId,
         LinkedAt = Timestamp.FromDateTimeOffset(row.LinkedAt),
-        LastSeenAt = Timestamp.FromDateTimeOffset(row.LastSeenAt),
-        RevokedAt = row.RevokedAt is { } at ? Timestamp.FromDateTimeOffset(at) : null,
+        LastSeenAt = Timestamp.FromDateTimeOffset(activity is { Online: true } ? now : row.LastSeenAt),
+        RevokedAt = ToContract(row.RevokedAt),
+        Online = activity is { Online: true },
+        AcknowledgedSeq = activity?.AcknowledgedSeq ?? 0,
+        RevocationAcknowledgedAt = ToContract(activity?.RevocationAcknowledgedAt),
     };
+
+    private static Timestamp? ToContract(DateTimeOffset? time) => time is { } at ? Timestamp.FromDateTimeOffset(at) : null;
 
     public static DeviceRow ToRow(this DeviceInfo device, Guid accountId, DateTimeOffset now) => new()
     {

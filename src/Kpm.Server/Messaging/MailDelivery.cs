@@ -68,7 +68,7 @@ internal sealed class MailDelivery(
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             var wait = Wait(mail.Attempts);
-            Log.MailPostponed(logger, mail.MailId, mail.Attempts + 1, wait, e.GetType().Name);
+            Log.MailPostponed(logger, mail.MailId, mail.Attempts + 1, wait, e is SmtpException ? e.Message : e.GetType().Name);
             await outbox.PostponeAsync(mail.MailId, time.Now() + wait, cancellationToken);
             return;
         }

@@ -27,6 +27,9 @@ internal sealed record MailOptions
     /// <summary>The password is read from a file, so that it stands in no command line and no environment.</summary>
     public string SmtpPasswordFile { get; init; } = "";
 
+    /// <summary>A PEM file with the certificate authority of the server's certificate, where the system does not know it.</summary>
+    public string SmtpCertificateAuthority { get; init; } = "";
+
     public void Validate()
     {
         if (!EmailAddress.TryParse(From, out _))
@@ -52,6 +55,11 @@ internal sealed record MailOptions
         if (SmtpUser.Length > 0 && !File.Exists(SmtpPasswordFile))
         {
             throw new StartException($"Kpm:Mail:SmtpPasswordFile \"{SmtpPasswordFile}\" does not exist; it holds the password of SmtpUser.");
+        }
+
+        if (SmtpCertificateAuthority.Length > 0 && !File.Exists(SmtpCertificateAuthority))
+        {
+            throw new StartException($"Kpm:Mail:SmtpCertificateAuthority \"{SmtpCertificateAuthority}\" does not exist.");
         }
 
         if (SmtpUser.Length > 0 && SmtpSecurity == "none")

@@ -59,7 +59,7 @@ internal sealed class MailWriter(MailOptions options)
             ? throw new InvalidOperationException("A mailbox holds a character that no mailbox can hold.")
             : mailbox;
 
-    /// <summary>RFC 2047, "B": words of at most 45 bytes, cut between characters, on folded lines.</summary>
+    /// <summary>RFC 2047, "B": words of at most 36 bytes, so that a line with its header stays below 76, cut between characters, on folded lines.</summary>
     private static string EncodedWords(string text)
     {
         if (text.All(c => c is >= ' ' and < '\u007f') && text.Length <= 60 && !text.Contains("=?", StringComparison.Ordinal) && text.All(c => c is not ('"' or '(' or ')' or '<' or '>' or '@' or ',' or ';' or ':' or '\\' or '[' or ']')))
@@ -73,7 +73,7 @@ internal sealed class MailWriter(MailOptions options)
         foreach (var rune in text.EnumerateRunes())
         {
             var length = rune.EncodeToUtf8(utf8);
-            if (word.Count + length > 45)
+            if (word.Count + length > 36)
             {
                 words.Add(Convert.ToBase64String([.. word]));
                 word.Clear();

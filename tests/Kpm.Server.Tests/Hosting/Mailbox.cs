@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using Kpm.Server.Accounts;
 using Kpm.Server.Verification;
 
 namespace Kpm.Server.Tests.Hosting;
@@ -69,7 +70,7 @@ internal sealed class Mailbox(string folder)
         ? [.. Directory.EnumerateFiles(folder, "*.eml").Order(StringComparer.Ordinal).Select(f => ReceivedMail.Parse(File.ReadAllText(f)))]
         : [];
 
-    public IReadOnlyList<ReceivedMail> To(string address) => [.. All.Where(m => m.To == address)];
+    public IReadOnlyList<ReceivedMail> To(string address) => [.. All.Where(m => m.To == EmailAddress.Parse(address).Mailbox)];
 
     /// <summary>The n-th mail to an address, once it is there.</summary>
     public async Task<ReceivedMail> WaitAsync(string address, int count = 1)

@@ -43,7 +43,7 @@ internal sealed class TestDevice : IDisposable
     }
 
     /// <summary>Call options with the session's access token.</summary>
-    public CallOptions Call => new(headers: Headers, deadline: DateTime.UtcNow.AddSeconds(60));
+    public CallOptions Call => new(headers: Headers);
 
     public Metadata Headers => new() { { "authorization", "Bearer " + Session!.AccessToken } };
 

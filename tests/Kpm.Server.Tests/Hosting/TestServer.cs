@@ -1,3 +1,5 @@
+using Grpc.Core;
+using Grpc.Core.Interceptors;
 using Grpc.Net.Client;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Storage;
@@ -18,7 +20,7 @@ namespace Kpm.Server.Tests.Hosting;
 internal sealed class TestServer : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
-    private readonly ServerOptions _options;
+    private ServerOptions _options;
     private readonly TimeProvider _time;
     private readonly Action<IServiceCollection>? _adjust;
     private WebApplication? _app;
@@ -53,11 +55,13 @@ internal sealed class TestServer : IAsyncDisposable
 
     public GrpcChannel Channel => _channel ?? throw new InvalidOperationException("The server is stopped.");
 
-    public AccountService.AccountServiceClient Accounts => new(Channel);
+    public CallInvoker Invoker => Channel.Intercept(new DeadlineInterceptor());
 
-    public VerificationService.VerificationServiceClient Verification => new(Channel);
+    public AccountService.AccountServiceClient Accounts => new(Invoker);
 
-    public VaultService.VaultServiceClient Vault => new(Channel);
+    public VerificationService.VerificationServiceClient Verification => new(Invoker);
+
+    public VaultService.VaultServiceClient Vault => new(Invoker);
 
     public Mailbox Mails => new(_options.MailFolder);
 
@@ -88,9 +92,10 @@ internal sealed class TestServer : IAsyncDisposable
     public GrpcChannel NewChannel() => GrpcChannel.ForAddress(Address);
 
     /// <summary>Stops the server and starts it again on the same data, at another port.</summary>
-    public async Task RestartAsync()
+    public async Task RestartAsync(Func<ServerOptions, ServerOptions>? options = null)
     {
         await StopAsync();
+        _options = options?.Invoke(_options) ?? _options;
         await StartAsync();
     }
 

@@ -54,6 +54,8 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
 
     private const string DeleteResultsSql = "DELETE FROM op_result WHERE account_id = @accountId";
 
+    private const string DeleteProgressSql = "DELETE FROM device_progress WHERE account_id = @accountId";
+
     private const string DeleteVaultSql = "DELETE FROM vault WHERE account_id = @accountId";
 
     private const string DeleteRemovedVaultSql = "DELETE FROM removed_vault WHERE account_id = @accountId";
@@ -154,6 +156,7 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
         if (connection.Execute(DeleteChangesSql, new { accountId, most }) == 0)
         {
             connection.Execute(DeleteResultsSql, new { accountId });
+            connection.Execute(DeleteProgressSql, new { accountId });
             connection.Execute(DeleteVaultSql, new { accountId });
             connection.Execute(DeleteRemovedVaultSql, new { accountId });
         }

@@ -1,0 +1,70 @@
+using Kpm.Server.Accounts.Passwords;
+using Kpm.Server.Rpc;
+using Kpm.V1;
+
+namespace Kpm.Server.Tests.Accounts;
+
+public sealed class PasswordHashingTests
+{
+    [Fact]
+    public async Task A_full_queue_refuses_at_once_and_says_when_to_come_again()
+    {
+        using var gate = new ManualResetEventSlim();
+        var limits = new Limits { PasswordHashQueue = 2 };
+        using var hashing = new PasswordHashing(new SlowHasher(gate), new PasswordHashOptions { Threads = 1 }, limits);
+        var running = hashing.HashAsync("a", CancellationToken.None);
+        await Hosting.Eventually.TrueAsync(() => SlowHasher.Started(gate));
+        var waiting = new[] { hashing.HashAsync("b", CancellationToken.None), hashing.HashAsync("c", CancellationToken.None) };
+
+        var refusal = await Assert.ThrowsAsync<KpmException>(() => hashing.HashAsync("d", CancellationToken.None));
+
+        Assert.Equal((ErrorReason.RateLimited, limits.PasswordHashRetry), (refusal.Reason, refusal.RetryAfter));
+        gate.Set();
+        await running;
+        await Task.WhenAll(waiting);
+    }
+
+    [Fact]
+    public async Task Who_gave_up_while_waiting_is_not_hashed()
+    {
+        using var gate = new ManualResetEventSlim();
+        var hasher = new SlowHasher(gate);
+        using var hashing = new PasswordHashing(hasher, new PasswordHashOptions { Threads = 1 }, new Limits());
+        var running = hashing.HashAsync("a", CancellationToken.None);
+        using var cancel = new CancellationTokenSource();
+        var waiting = hashing.HashAsync("given up", cancel.Token);
+        await cancel.CancelAsync();
+        gate.Set();
+
+        await running;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
+        Assert.DoesNotContain("given up", hasher.Hashed);
+    }
+
+    /// <summary>Hashes when it is let; the dummy hash is made at once.</summary>
+    private sealed class SlowHasher(ManualResetEventSlim gate) : IPasswordHasher
+    {
+        private static readonly System.Collections.Concurrent.ConcurrentDictionary<ManualResetEventSlim, bool> Begun = new();
+
+        public System.Collections.Concurrent.ConcurrentQueue<string> Hashed { get; } = [];
+
+        public static bool Started(ManualResetEventSlim gate) => Begun.ContainsKey(gate);
+
+        public string Hash(string password)
+        {
+            if (password.Length > 10)
+            {
+                return "dummy";
+            }
+
+            Begun[gate] = true;
+            gate.Wait(TimeSpan.FromSeconds(30));
+            Hashed.Enqueue(password);
+            return password;
+        }
+
+        public bool Verify(string password, string hash) => password == hash;
+
+        public bool IsOutdated(string hash) => false;
+    }
+}

@@ -1,0 +1,40 @@
+using Kpm.Server.Tests.Hosting;
+using Kpm.V1;
+
+namespace Kpm.Server.Tests.Accounts;
+
+public sealed class SignOutTests
+{
+    [Fact]
+    public async Task Signing_out_ends_the_session_and_no_other()
+    {
+        await using var server = await TestServer.StartAsync();
+        using var first = await server.CreateActiveAsync();
+        using var second = await server.SignInAsync(first.Account!.Email);
+
+        await server.Accounts.SignOutAsync(new SignOutRequest { RequestId = Guid.CreateVersion7().ToString() }, first.Call);
+
+        await Refused.WithAsync(ErrorReason.SessionInvalid, server.Accounts.GetAccountAsync(new GetAccountRequest(), first.Call));
+        var token = first.Session!.RefreshToken;
+        await Refused.WithAsync(
+            ErrorReason.RefreshTokenInvalid,
+            server.Accounts.RefreshSessionAsync(new RefreshSessionRequest { RefreshToken = token, Proof = first.Prove(TestDevice.RefreshMethod, token) }));
+        Assert.NotNull(await server.Accounts.GetAccountAsync(new GetAccountRequest(), second.Call));
+    }
+
+    [Fact]
+    public async Task Repeating_it_returns_the_first_result_though_the_session_is_over()
+    {
+        var time = new FakeTime();
+        await using var server = await TestServer.StartAsync(time);
+        using var device = await server.CreateActiveAsync();
+        var request = new SignOutRequest { RequestId = Guid.CreateVersion7().ToString() };
+        await server.Accounts.SignOutAsync(request, device.Call);
+        var before = Snapshot.Of(server.Database);
+
+        Assert.NotNull(await server.Accounts.SignOutAsync(request, device.Call));
+        await Refused.WithAsync(ErrorReason.SessionInvalid, server.Accounts.SignOutAsync(new SignOutRequest { RequestId = Guid.CreateVersion7().ToString() }, device.Call));
+
+        Assert.Equal(before, Snapshot.Of(server.Database));
+    }
+}

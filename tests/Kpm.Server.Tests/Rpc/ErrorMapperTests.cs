@@ -1,0 +1,96 @@
+using Grpc.Core;
+using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Rpc;
+using Kpm.Server.Storage;
+using Kpm.Server.Tests.Hosting;
+using Kpm.V1;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+
+namespace Kpm.Server.Tests.Rpc;
+
+/// <summary>What a client sees when something behind the rpc fails.</summary>
+public sealed class ErrorMapperTests
+{
+    [Fact]
+    public async Task An_unexpected_failure_is_INTERNAL_with_a_correlation_id_and_no_word_of_the_cause()
+    {
+        await using var server = await ServerThatFailsAsync(() => new InvalidOperationException("the secret cause"));
+
+        var refused = await Refused.WithAsync(ErrorReason.Internal, SignIn(server));
+
+        var correlationId = refused.Info.Metadata["correlationId"];
+        Assert.Contains(server.Logs.Lines, l => l.Level == LogLevel.Error && l.Text.Contains(correlationId, StringComparison.Ordinal) && l.Text.Contains("the secret cause", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(5, 1)]
+    [InlineData(6, 1)]
+    [InlineData(7, 30)]
+    [InlineData(10, 30)]
+    [InlineData(13, 30)]
+    [InlineData(14, 30)]
+    public async Task A_storage_that_can_not_be_read_is_UNAVAILABLE_and_says_when_to_come_again(int sqliteError, int seconds)
+    {
+        await using var server = await ServerThatFailsAsync(() => new SqliteException("disk trouble", sqliteError));
+
+        var refused = await Refused.WithAsync(ErrorReason.Unavailable, SignIn(server));
+
+        Assert.Equal(TimeSpan.FromSeconds(seconds), refused.RetryAfter);
+    }
+
+    [Fact]
+    public async Task A_defect_in_SQL_is_INTERNAL()
+    {
+        await using var server = await ServerThatFailsAsync(() => new SqliteException("no such column", 1));
+
+        await Refused.WithAsync(ErrorReason.Internal, SignIn(server));
+    }
+
+    [Fact]
+    public async Task A_full_write_queue_and_a_full_disk_say_when_to_come_again()
+    {
+        await using var busy = await ServerThatFailsAsync(() => new StorageBusyException());
+        Assert.Equal(TimeSpan.FromSeconds(1), (await Refused.WithAsync(ErrorReason.RateLimited, SignIn(busy))).RetryAfter);
+
+        await using var full = await ServerThatFailsAsync(() => new StorageUnavailableException());
+        Assert.Equal(TimeSpan.FromSeconds(5), (await Refused.WithAsync(ErrorReason.Unavailable, SignIn(full))).RetryAfter);
+    }
+
+    private static AsyncUnaryCall<SignInResponse> SignIn(TestServer server)
+    {
+        DeviceInfo info;
+        using (var device = new TestDevice(server.Time))
+        {
+            info = device.Info;
+        }
+
+        return server.Accounts.SignInAsync(new SignInRequest { Email = AccountSteps.NewEmail(), Password = "x", Device = info });
+    }
+
+    private static Task<TestServer> ServerThatFailsAsync(Func<Exception> failure) =>
+        TestServer.StartAsync(adjust: services => services.Replace(ServiceDescriptor.Singleton<ISessionStore>(new FailingSessions(failure))));
+
+    /// <summary>Fails at the first thing that a sign-in asks of the storage.</summary>
+    private sealed class FailingSessions(Func<Exception> failure) : ISessionStore
+    {
+        public ValueTask<FailureRow?> FindFailuresAsync(byte[] addressHash, CancellationToken cancellationToken) => throw failure();
+
+        public ValueTask<AccessRow?> FindByAccessTokenAsync(byte[] accessHash, CancellationToken cancellationToken) => throw failure();
+
+        public ValueTask<SessionRow?> FindAsync(Guid sessionId, CancellationToken cancellationToken) => throw failure();
+
+        public Task<SignInResult> SignInAsync(DeviceRow device, NewSession session, byte[] addressHash, CancellationToken cancellationToken) => throw failure();
+
+        public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken) => throw failure();
+
+        public Task<byte[]> SignOutAsync(Guid sessionId, DateTimeOffset now, RequestKey request, byte[] response, CancellationToken cancellationToken) => throw failure();
+
+        public ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken) => throw failure();
+
+        public Task<bool> SweepAsync(SweepTimes times, int most, CancellationToken cancellationToken) => Task.FromResult(false);
+    }
+}
