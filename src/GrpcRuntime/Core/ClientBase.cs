@@ -126,12 +126,6 @@ public abstract class LiteClientBase
     {
     }
 
-    /// <summary>A client that calls on <paramref name="channel"/>.</summary>
-    protected LiteClientBase(ChannelBase channel)
-        : this((channel ?? throw new ArgumentNullException(nameof(channel))).CreateCallInvoker())
-    {
-    }
-
     /// <summary>A client that calls through <paramref name="callInvoker"/>.</summary>
     protected LiteClientBase(CallInvoker callInvoker)
     {

@@ -1,7 +1,7 @@
 namespace Grpc.Core;
 
 /// <summary>The outcome of a call: a code and a text for people.</summary>
-public readonly struct Status : IEquatable<Status>
+public readonly struct Status
 {
     /// <summary>OK, without a text.</summary>
     public static readonly Status DefaultSuccess = new(StatusCode.OK, "");
@@ -33,20 +33,6 @@ public readonly struct Status : IEquatable<Status>
 
     /// <summary>What went wrong on this side, when the status was made here.</summary>
     public Exception? DebugException { get; }
-
-    public static bool operator ==(Status left, Status right) => left.Equals(right);
-
-    public static bool operator !=(Status left, Status right) => !left.Equals(right);
-
-    /// <inheritdoc/>
-    public bool Equals(Status other) =>
-        StatusCode == other.StatusCode && Detail == other.Detail && ReferenceEquals(DebugException, other.DebugException);
-
-    /// <inheritdoc/>
-    public override bool Equals(object? obj) => obj is Status other && Equals(other);
-
-    /// <inheritdoc/>
-    public override int GetHashCode() => HashCode.Combine(StatusCode, Detail);
 
     /// <inheritdoc/>
     public override string ToString() => DebugException is null

@@ -128,7 +128,7 @@ internal abstract partial class GrpcCall : IDisposable
     /// <summary>Ends the call, unless it is ended already; frees everything but the buffers of a read or write under way.</summary>
     public bool End(Status status, bool byCaller = false)
     {
-        var outcome = status == Status.DefaultSuccess ? Outcome.Success : new Outcome(status, byCaller);
+        var outcome = status is { StatusCode: StatusCode.OK, Detail.Length: 0 } ? Outcome.Success : new Outcome(status, byCaller);
         if (Interlocked.CompareExchange(ref _outcome, outcome, null) is not null)
         {
             return false;
