@@ -8,7 +8,7 @@ internal static class Contract
     public const string ApplicationId = "kpm-sdk";
 
     /// <summary>The version of the consent text that people see today.</summary>
-    public static readonly string ConsentVersion = Catalogue.RegionCatalogue.Load().File.MarketingConsent.Version;
+    public static readonly string ConsentVersion = Kpm.Server.Catalogue.RegionCatalogue.Load().File.MarketingConsent.Version;
 
     /// <summary>Cheap password hashes; everything else is as it ships.</summary>
     public static readonly IReadOnlyDictionary<string, string> TestSettings = new Dictionary<string, string>(StringComparer.Ordinal)
