@@ -62,24 +62,38 @@ test("the Python example", { timeout: 300_000 }, async () => {
   await assertNoPlainText(server.data);
 });
 
-test("TypeScript and Python share a vault", { timeout: 300_000 }, async () => {
-  const sdk = (path) => import(join(root, "clients/typescript/dist", path));
-  const { create } = await import(join(root, "clients/typescript/node_modules/@bufbuild/protobuf/dist/esm/index.js"));
-  const { applied, Device, KpmClient, SyncStream, Vault } = await sdk("src/index.js");
-  const { ItemSchema } = await sdk("src/gen/kpm/item/v1/item_pb.js");
-  const { activationCode } = await sdk("example/mail.js");
+/** The TypeScript client as it was compiled, with the few things of protobuf that the tests need. */
+async function typeScript() {
+  const compiled = (path) => import(join(root, "clients/typescript/dist", path));
+  const [sdk, items, mail, protobuf] = await Promise.all([
+    compiled("src/index.js"),
+    compiled("src/gen/kpm/item/v1/item_pb.js"),
+    compiled("example/mail.js"),
+    import(join(root, "clients/typescript/node_modules/@bufbuild/protobuf/dist/esm/index.js")),
+  ]);
+  return { ...sdk, ...items, ...mail, create: protobuf.create };
+}
 
-  const [email, password, mainPassword] = [`both-${randomUUID()}@example.org`, "Share-the-vault-1", "Ein langes Hauptpaßwort ①"];
+/** A client with an activated account, and its device. */
+async function register({ KpmClient, Device, activationCode }, email, password) {
   const client = new KpmClient(server.address);
+  const device = await Device.create({ name: "TypeScript" });
+  const offer = await client.accounts.getSignInOptions({ locale: "en-GB" });
+  const { outcome } = await client.accounts.createAccount({
+    email, password, passwordConfirmation: password, region: "GB", language: "en",
+    consentVersion: offer.marketingConsent.version, device: device.info(),
+  });
+  client.connect(outcome.value);
+  await client.verification.activateAccount({ proof: { case: "code", value: await activationCode(server.mail, email) } });
+  return { client, device };
+}
+
+test("TypeScript and Python share a vault", { timeout: 300_000 }, async () => {
+  const sdk = await typeScript();
+  const { applied, create, ItemSchema, SyncStream, Vault } = sdk;
+  const [email, password, mainPassword] = [`both-${randomUUID()}@example.org`, "Share-the-vault-1", "Ein langes Hauptpaßwort ①"];
+  const { client, device } = await register(sdk, email, password);
   try {
-    const device = await Device.create({ name: "TypeScript" });
-    const offer = await client.accounts.getSignInOptions({ locale: "en-GB" });
-    const { outcome } = await client.accounts.createAccount({
-      email, password, passwordConfirmation: password, region: "GB", language: "en",
-      consentVersion: offer.marketingConsent.version, device: device.info(),
-    });
-    client.connect(outcome.value);
-    await client.verification.activateAccount({ proof: { case: "code", value: await activationCode(server.mail, email) } });
     const vault = await Vault.create(client, device, mainPassword);
     const stream = await SyncStream.open(vault);
     const item = create(ItemSchema, {
@@ -109,5 +123,41 @@ test("TypeScript and Python share a vault", { timeout: 300_000 }, async () => {
     assert.deepEqual(vault.log.devices.map((entry) => entry.device), [device.id, python.device]);
   } finally {
     client.close();
+  }
+});
+
+test("tokens are renewed by proof, and a revoked device's stream ends with a receipt", { timeout: 120_000 }, async () => {
+  const sdk = await typeScript();
+  const { Device, KpmClient, RpcError, StreamEnded, SyncStream, Vault } = sdk;
+  const [email, password] = [`revoke-${randomUUID()}@example.org`, "Revoke-a-device-1"];
+  const { client, device } = await register(sdk, email, password);
+  const second = new KpmClient(server.address);
+  try {
+    await Vault.create(client, device, "a main password");
+    const before = client.session;
+    await client.refresh(device);
+    assert.notEqual(client.session.accessToken, before.accessToken);
+    assert.notEqual(client.session.refreshToken, before.refreshToken);
+
+    const phone = await Device.create({ name: "phone" });
+    second.connect((await second.accounts.signIn({ email, password, device: phone.info() })).outcome.value);
+    const stream = await SyncStream.open(await Vault.open(second, phone, "a main password"));
+    const ended = (async () => {
+      for await (const event of stream) {
+        assert.ok(event);
+      }
+    })();
+    await client.accounts.revokeDevice({ requestId: randomUUID(), deviceId: phone.id });
+    await assert.rejects(ended, (error) => error instanceof StreamEnded && error.reason === "revoked");
+    await assert.rejects(second.vault.getVault({}), (error) => error instanceof RpcError && error.reasonName === "SESSION_INVALID");
+
+    const { devices } = await client.accounts.listDevices({});
+    const revoked = devices.find(({ deviceId }) => deviceId === phone.id);
+    assert.ok(revoked.revokedAt);
+    assert.ok(revoked.revocationAcknowledgedAt, "the receipt has not arrived");
+    assert.equal(devices.find(({ deviceId }) => deviceId === device.id).revokedAt, undefined);
+  } finally {
+    client.close();
+    second.close();
   }
 });
