@@ -24,6 +24,10 @@ internal sealed class StateDigest
 
     public IReadOnlyDictionary<string, string> Tables => _tables;
 
+    /// <summary>The tables that differ between two states, for people.</summary>
+    public static string Difference(StateDigest before, StateDigest after) =>
+        string.Join(", ", after._tables.Where(t => before._tables.GetValueOrDefault(t.Key) != t.Value).Select(t => t.Key));
+
     public static StateDigest Of(string database)
     {
         var digest = new StateDigest();

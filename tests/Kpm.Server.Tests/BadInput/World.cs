@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Google.Protobuf.Reflection;
+using Grpc.Core;
 using Kpm.Server.Tests.Faults;
 using Kpm.V1;
 
@@ -13,7 +14,7 @@ public sealed class World : IAsyncLifetime
 {
     private readonly Storage.TempFolder _folder = new();
     private ServerProcess? _server;
-    private RawClient? _client;
+    private CallInvoker? _connection;
 
     /// <summary>How to make a valid request; the rpc's name, or the rpc's name and a case of its oneof.</summary>
     private Dictionary<string, Func<CancellationToken, Task<BaseCall>>> Makers => new(StringComparer.Ordinal)
@@ -48,7 +49,7 @@ public sealed class World : IAsyncLifetime
         ["kpm.v1.VaultService.GetVault"] = _ => Task.FromResult(By(Owner, new GetVaultRequest())),
         ["kpm.v1.VaultService.PutKeyset"] = async c =>
         {
-            var vault = await new VaultService.VaultServiceClient(Server.Connect()).GetVaultAsync(new GetVaultRequest(), Owner.Headers, cancellationToken: c);
+            var vault = await new VaultService.VaultServiceClient(Connection).GetVaultAsync(new GetVaultRequest(), Owner.Headers, cancellationToken: c);
             return By(Owner, new PutKeysetRequest { Operation = Owner.Keyset(vault.Keyset?.Rev ?? 0) });
         },
         ["kpm.v1.VaultService.PublishDeviceKey"] = async c =>
@@ -76,7 +77,10 @@ public sealed class World : IAsyncLifetime
 
     internal ServerProcess Server => _server!;
 
-    internal RawClient Client => _client!;
+    /// <summary>One channel for all, so that what the server holds for connections does not grow with the tests.</summary>
+    internal CallInvoker Connection => _connection!;
+
+    internal RawClient Client => new(Connection);
 
     /// <summary>An enrolled device of an active account that holds a little.</summary>
     internal TestDevice Owner { get; } = new(TestDevice.NewEmail("owner"));
@@ -99,11 +103,11 @@ public sealed class World : IAsyncLifetime
             ["DOTNET_GCgen0size"] = "0x1000000",
             ["DOTNET_GCConserveMemory"] = "7",
         });
-        _client = new RawClient(_server.Connect());
+        _connection = _server.Connect();
         await ActivatedAsync(Owner, cancellationToken);
         await ActivatedAsync(Visitor, cancellationToken);
-        await Owner.EnrolAsync(_server.Connect(), cancellationToken);
-        await new VaultService.VaultServiceClient(_server.Connect()).PushAsync(
+        await Owner.EnrolAsync(Connection, cancellationToken);
+        await new VaultService.VaultServiceClient(Connection).PushAsync(
             new PushRequest { Operations = { Owner.Put(TestDevice.NewId(), 0) } }, Owner.Headers, cancellationToken: cancellationToken);
     }
 
@@ -128,29 +132,29 @@ public sealed class World : IAsyncLifetime
     internal async Task<TestDevice> SignedInAsync(CancellationToken cancellationToken)
     {
         var device = NewDevice();
-        await device.SignInAsync(Server.Connect(), cancellationToken);
+        await device.SignInAsync(Connection, cancellationToken);
         return device;
     }
 
     internal async Task<TestDevice> EnrolledAsync(CancellationToken cancellationToken)
     {
         var device = await SignedInAsync(cancellationToken);
-        await device.EnrolAsync(Server.Connect(), cancellationToken);
+        await device.EnrolAsync(Connection, cancellationToken);
         return device;
     }
 
     internal async Task<(TestDevice Device, Hosting.ReceivedMail Mail)> PendingAsync(CancellationToken cancellationToken)
     {
         var device = new TestDevice(TestDevice.NewEmail("pending"));
-        await device.RegisterAsync(Server.Connect(), cancellationToken);
+        await device.RegisterAsync(Connection, cancellationToken);
         return (device, await ActivationMails.ReadAsync(Server.DataFolder, device.Email, cancellationToken));
     }
 
     internal async Task ActivatedAsync(TestDevice device, CancellationToken cancellationToken)
     {
-        await device.RegisterAsync(Server.Connect(), cancellationToken);
+        await device.RegisterAsync(Connection, cancellationToken);
         var mail = await ActivationMails.ReadAsync(Server.DataFolder, device.Email, cancellationToken);
-        await new VerificationService.VerificationServiceClient(Server.Connect()).ActivateAccountAsync(
+        await new VerificationService.VerificationServiceClient(Connection).ActivateAccountAsync(
             new ActivateAccountRequest { Token = mail.Token }, device.Headers, cancellationToken: cancellationToken);
     }
 
