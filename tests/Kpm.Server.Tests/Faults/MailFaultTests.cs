@@ -44,7 +44,7 @@ public sealed class MailFaultTests : IDisposable
 
         foreach (var device in (TestDevice[])[first, second])
         {
-            var arrived = Assert.Single(smtp.Received, m => m.To == device.Email);
+            var arrived = Assert.Single(smtp.Received, m => m.To == $"<{device.Email}>");
             var activated = await new VerificationService.VerificationServiceClient(server.Connect()).ActivateAccountAsync(
                 new ActivateAccountRequest { Code = ReceivedMail.Parse(arrived.Content).Code }, device.Headers, cancellationToken: Cancelled);
             Assert.Equal(AccountState.Active, activated.Account.State);
