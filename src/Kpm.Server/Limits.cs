@@ -33,9 +33,6 @@ internal sealed record Limits
     /// <summary>Sessions whose check costs no database read (about 500 bytes each).</summary>
     public int CachedSessions { get; init; } = 200_000;
 
-    /// <summary>How long ago "last seen" may have been written: one write a minute and device, not one a call.</summary>
-    public TimeSpan LastSeenGranularity { get; init; } = TimeSpan.FromMinutes(1);
-
     /// <summary>A repeated request_id is answered with the first result for this long.</summary>
     public TimeSpan RequestIdLifetime { get; init; } = TimeSpan.FromHours(24);
 

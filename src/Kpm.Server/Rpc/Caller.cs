@@ -22,15 +22,13 @@ internal sealed record Caller
 
 internal static class CallerContext
 {
-    private static readonly object Key = new();
-
     /// <summary>The caller of an rpc that demands a session.</summary>
     public static Caller Caller(this ServerCallContext context) =>
         context.CallerOrNull() ?? throw new InvalidOperationException($"{context.Method} does not demand a session.");
 
     /// <summary>Null for an anonymous call.</summary>
-    public static Caller? CallerOrNull(this ServerCallContext context) =>
-        context.UserState.TryGetValue(Key, out var caller) ? (Caller)caller : null;
+    public static Caller? CallerOrNull(this ServerCallContext context) => context.GetHttpContext().Features.Get<Caller>();
 
-    public static void SetCaller(this ServerCallContext context, Caller caller) => context.UserState[Key] = caller;
+    /// <summary>Kept among the request's features, whose list Kestrel reuses, and not in UserState, which would make a dictionary for each call.</summary>
+    public static void SetCaller(this ServerCallContext context, Caller caller) => context.GetHttpContext().Features.Set(caller);
 }
