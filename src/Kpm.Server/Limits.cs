@@ -168,6 +168,9 @@ internal sealed record Limits
     /// <summary>What GoAway tells a client to wait when the server shuts down.</summary>
     public TimeSpan DrainingRetryAfter { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>After GoAway and the last answer, the client gets this long to end its side.</summary>
+    public TimeSpan GoAwayLinger { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Directory entries on a page unless asked otherwise.</summary>
     public int DeviceKeysPageSize { get; init; } = 100;
 

@@ -9,7 +9,7 @@ internal interface IVaultLookup
     SubjectState? Subject(Guid subjectId);
 
     /// <summary>The stored result of one of the device's last <see cref="Limits.ResultsPerDevice"/> operations; null when it is older or was never there.</summary>
-    StoredResult? Result(ulong opSeq);
+    StoredResult? FindResult(ulong opSeq);
 
     /// <summary>The size of a revision's envelope, 0 when it is no longer kept.</summary>
     ulong EnvelopeBytes(Guid subjectId, ulong rev);
@@ -127,7 +127,7 @@ internal static class VaultEngine
         /// <summary>The op_seq was used: the same bytes get the same answer, other bytes come from a clone of the device.</summary>
         private Outcome Repeat(VaultOperation operation)
         {
-            var stored = _results is not null && _results.TryGetValue(operation.OpSeq, out var own) ? own : lookup.Result(operation.OpSeq);
+            var stored = _results is not null && _results.TryGetValue(operation.OpSeq, out var own) ? own : lookup.FindResult(operation.OpSeq);
             if (stored is null)
             {
                 return Outcome.Rejected(RejectionReason.ResultForgotten);

@@ -26,6 +26,15 @@ internal sealed class FakeTime : TimeProvider
         return timer;
     }
 
+    /// <summary>How many timers ring in exactly this time: tells that the server has come to where it waits.</summary>
+    public int Timers(TimeSpan due)
+    {
+        lock (_lock)
+        {
+            return _timers.Count(t => t.DueAt == _now + due);
+        }
+    }
+
     /// <summary>Moves the clock from one due timer to the next, so that each sees the time it was set for.</summary>
     public void Advance(TimeSpan by)
     {

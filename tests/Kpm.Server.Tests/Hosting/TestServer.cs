@@ -99,10 +99,15 @@ internal sealed class TestServer : IAsyncDisposable
         await StartAsync();
     }
 
-    public async Task StopAsync()
+    /// <param name="keepChannel">Leaves the client's connection open, to see what it is told.</param>
+    public async Task StopAsync(bool keepChannel = false)
     {
-        _channel?.Dispose();
-        _channel = null;
+        if (!keepChannel)
+        {
+            _channel?.Dispose();
+            _channel = null;
+        }
+
         if (_app is { } app)
         {
             _app = null;

@@ -26,6 +26,12 @@ internal sealed class SyncClient : IAsyncDisposable
     /// <summary>Everything received as a change.</summary>
     public List<Change> Changes { get; } = [];
 
+    /// <summary>A Ping was received.</summary>
+    public bool Pinged { get; private set; }
+
+    /// <summary>The last announcement that the token expires.</summary>
+    public TokenExpiring? TokenExpiring { get; private set; }
+
     /// <summary>Every result received.</summary>
     public List<OperationResult> Results { get; } = [];
 
@@ -107,6 +113,15 @@ internal sealed class SyncClient : IAsyncDisposable
                 Assert.Equal(message.Changes.Entries[^1].Seq, message.Changes.LastSeq);
                 Changes.AddRange(message.Changes.Entries);
                 Cursor = message.Changes.LastSeq;
+                break;
+            case SyncResponse.MessageOneofCase.GoAway:
+                await CompleteAsync();
+                break;
+            case SyncResponse.MessageOneofCase.Ping:
+                Pinged = true;
+                break;
+            case SyncResponse.MessageOneofCase.TokenExpiring:
+                TokenExpiring = message.TokenExpiring;
                 break;
             case SyncResponse.MessageOneofCase.OpResult:
                 Results.Add(message.OpResult);

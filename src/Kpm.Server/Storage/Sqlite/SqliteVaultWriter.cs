@@ -193,7 +193,7 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
     {
         public SubjectState? Subject(Guid subjectId) => VaultQueries.Newest(statements, accountId, subjectId);
 
-        public StoredResult? Result(ulong opSeq) => VaultQueries.Result(statements, accountId, deviceId, opSeq, lastOpSeq, limits.ResultsPerDevice);
+        public StoredResult? FindResult(ulong opSeq) => VaultQueries.FindResult(statements, accountId, deviceId, opSeq, lastOpSeq, limits.ResultsPerDevice);
 
         public ulong EnvelopeBytes(Guid subjectId, ulong rev) => VaultQueries.EnvelopeBytes(statements, accountId, subjectId, rev);
     }

@@ -85,7 +85,7 @@ internal static class VaultQueries
         """;
 
     /// <summary>The stored result of an operation, if it is among the device's last <paramref name="kept"/>.</summary>
-    public static StoredResult? Result(PreparedStatements statements, Guid accountId, Guid deviceId, ulong opSeq, ulong lastOpSeq, int kept)
+    public static StoredResult? FindResult(PreparedStatements statements, Guid accountId, Guid deviceId, ulong opSeq, ulong lastOpSeq, int kept)
     {
         var row = statements.Get(ResultSql).Bind(accountId).Bind(deviceId).Bind(opSeq);
         StoredResult? result = row.Step()

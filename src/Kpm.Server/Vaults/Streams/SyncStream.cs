@@ -128,6 +128,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
             if (IsFinished())
             {
                 await FlushAsync();
+                await LingerAsync();
                 return;
             }
 
@@ -314,6 +315,19 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
         {
             return (_goAwaySent || Volatile.Read(ref _requestsEnded)) && Volatile.Read(ref _inFlight) == 0 && _results.Count == 0
                 && Volatile.Read(ref _failure) is null;
+        }
+    }
+
+    /// <summary>
+    /// Leaves the client a moment to take in the last messages and to end its side: a connection that is being shut down
+    /// may drop what is still on the way of a stream that only one side has ended.
+    /// </summary>
+    private async ValueTask LingerAsync()
+    {
+        var until = Now + _context.Limits.GoAwayLinger;
+        while (!Volatile.Read(ref _requestsEnded) && Revoked is null && Now < until)
+        {
+            await WaitAsync(until);
         }
     }
 
