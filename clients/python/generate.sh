@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Writes the Python stubs: kpm/v1, kpm/item and kpm/rpc below this folder, or below the folder that is named.
-# Needs Debian's protobuf-compiler and protobuf-compiler-grpc, and `npm ci` in tests/interop (buf).
+# Needs Debian's protobuf-compiler and protobuf-compiler-grpc.
 set -euo pipefail
 out=$(realpath "${1:-$(dirname "$0")}")
 cd "$(dirname "$0")/../.."
 buf=tests/interop/node_modules/.bin/buf
 template=clients/python/buf.gen.yaml
+[ -x "$buf" ] || npm ci --prefix tests/interop --no-audit --no-fund --loglevel=error
 rm -rf "$out"/kpm/{v1,item,rpc}
 
 "$buf" generate protos --path protos/kpm --template "$template" -o "$out"
