@@ -1,3 +1,4 @@
+using Kpm.Server.Vaults.Streams;
 using Kpm.V1;
 
 namespace Kpm.Server.Vaults;
@@ -18,6 +19,9 @@ internal abstract class VaultPush
     public required IReadOnlyList<VaultOperation> Operations { get; init; }
 
     public required bool Atomic { get; init; }
+
+    /// <summary>The stream that it came over, which <see cref="Completed"/> wakes; null for a unary call.</summary>
+    public virtual ILiveStream? Stream => null;
 
     /// <summary>
     /// An earlier Push of the same stream was not stored, so this one must not be either: its op_seq would bury the

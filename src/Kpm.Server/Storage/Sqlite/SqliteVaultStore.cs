@@ -85,12 +85,14 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
 
         public override void Succeeded()
         {
+            // The author is woken last and once, when its result and its own change are both there: one write, not two.
             var decision = _decision!;
-            push.Completed(decision.Outcomes);
             if (decision.Entries.Count > 0)
             {
-                store.Feeds.Publish(push.AccountId, decision.Entries, _committedAt);
+                store.Feeds.Publish(push.AccountId, decision.Entries, _committedAt, push.Stream);
             }
+
+            push.Completed(decision.Outcomes);
         }
 
         public override void Failed(Exception reason) => push.Refused(reason);

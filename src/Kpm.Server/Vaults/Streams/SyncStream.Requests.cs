@@ -127,6 +127,8 @@ internal sealed partial class SyncStream
     /// <summary>A Push of this stream on its way through the writer.</summary>
     private sealed class StreamPush(SyncStream stream) : VaultPush
     {
+        public override ILiveStream Stream => stream;
+
         public override bool Abandoned => stream._refused;
 
         public override void RolledBack() => stream._refused = true;

@@ -51,8 +51,8 @@ internal sealed class VaultFeed(Limits limits)
         }
     }
 
-    /// <summary>Called in the order of the log.</summary>
-    public void Publish(IReadOnlyList<Change> changes)
+    /// <summary>Called in the order of the log. Wakes every stream but the author's.</summary>
+    public void Publish(IReadOnlyList<Change> changes, ILiveStream? author = null)
     {
         ILiveStream[] streams;
         lock (_gate)
@@ -80,7 +80,10 @@ internal sealed class VaultFeed(Limits limits)
 
         foreach (var stream in streams)
         {
-            stream.Wake();
+            if (stream != author)
+            {
+                stream.Wake();
+            }
         }
     }
 

@@ -34,8 +34,8 @@ internal sealed class VaultFeeds(Limits limits) : ISessionEndings
         }
     }
 
-    /// <summary>Tells an account's streams what was committed. On the writer thread: returns at once, and nobody it tells can hold it up.</summary>
-    public void Publish(Guid accountId, IReadOnlyList<LogEntry> entries, long committedAt)
+    /// <summary>Tells an account's streams what was committed. On the writer thread: returns at once, and nobody it tells can hold it up. The author's stream, if any, is woken with its results instead.</summary>
+    public void Publish(Guid accountId, IReadOnlyList<LogEntry> entries, long committedAt, ILiveStream? author)
     {
         if (LoseHints || !_feeds.TryGetValue(accountId, out var feed))
         {
@@ -49,7 +49,7 @@ internal sealed class VaultFeeds(Limits limits) : ISessionEndings
             changes[i] = ToChange(entries[i], at);
         }
 
-        feed.Publish(changes);
+        feed.Publish(changes, author);
     }
 
     public void SessionEnded(Guid accountId, Guid sessionId, RevokedReason reason) => Revoke(accountId, s => s.SessionId == sessionId, reason);
