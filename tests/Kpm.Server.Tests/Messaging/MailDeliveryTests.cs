@@ -35,7 +35,13 @@ public sealed class MailDeliveryTests
 
         await server.RestartAsync();
         smtp.Start();
-        time.Advance(TimeSpan.FromSeconds(10));
+
+        // In steps: the delivery may be about to set its timer when the clock moves.
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(TimeSpan.FromMilliseconds(500));
+            return !smtp.Received.IsEmpty;
+        });
 
         var received = await smtp.WaitAsync(1);
         Assert.Equal("<no-reply@kpm.example>", received.From);
