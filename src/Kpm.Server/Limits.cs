@@ -120,11 +120,11 @@ internal sealed record Limits
     /// <summary>Envelopes kept of one item, the current one included. What is older can still be verified, not read.</summary>
     public ulong RevisionsPerSubject { get; init; } = 20;
 
-    /// <summary>Items of one vault that are not deleted: ten times what a busy person gathers in a life.</summary>
-    public ulong VaultItems { get; init; } = 200_000;
+    /// <summary>Items of one vault that are not deleted: many times what a busy person gathers in a life.</summary>
+    public ulong VaultItems { get; init; } = 100_000;
 
-    /// <summary>Bytes of envelopes that one vault keeps.</summary>
-    public ulong VaultBytes { get; init; } = 2UL * 1024 * 1024 * 1024;
+    /// <summary>Bytes of envelopes that one vault keeps, its kept revisions included: 1 GiB.</summary>
+    public ulong VaultBytes { get; init; } = 1024UL * 1024 * 1024;
 
     /// <summary>Changes sent to a stream and not acknowledged; then it lags and nothing more is read for it.</summary>
     public int UnacknowledgedChanges { get; init; } = 256;

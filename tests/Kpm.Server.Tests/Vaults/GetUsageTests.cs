@@ -14,7 +14,7 @@ public sealed class GetUsageTests
         await server.PushAsync(device, [device.Author.Put(item, 0, new byte[1000]), device.Author.Put(item, 1, new byte[500]), device.Author.Put(Guid.CreateVersion7(), 0, new byte[50])], atomic: false);
 
         var usage = await server.Vault.GetUsageAsync(new GetUsageRequest(), device.Call);
-        Assert.Equal((2UL, 200_000UL, 1750UL, 2UL << 30), (usage.Items, usage.MaxItems, usage.Bytes, usage.MaxBytes));
+        Assert.Equal((2UL, 100_000UL, 1750UL, 1UL << 30), (usage.Items, usage.MaxItems, usage.Bytes, usage.MaxBytes));
         await server.PushAsync(device, device.Author.Delete(item, 2));
         usage = await server.Vault.GetUsageAsync(new GetUsageRequest(), device.Call);
         Assert.Equal((1UL, 1750UL), (usage.Items, usage.Bytes));
