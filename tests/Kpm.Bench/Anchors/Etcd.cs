@@ -41,13 +41,21 @@ internal sealed class Etcd : IAsyncDisposable
                 "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", "bench=" + peer,
                 "--quota-backend-bytes", "8589934592", "--logger", "zap", "--log-level", "info",
             ]);
-        var (child, _) = await ChildProcess.StartAsync(
-            "etcd",
-            start,
-            line => line.Contains("serving", StringComparison.Ordinal) && line.Contains("client", StringComparison.Ordinal) ? line : null,
-            TimeSpan.FromSeconds(30),
-            cancel);
-        return (new Etcd(child, data, new Uri(client)), null);
+        try
+        {
+            var (child, _) = await ChildProcess.StartAsync(
+                "etcd",
+                start,
+                line => line.Contains("serving", StringComparison.Ordinal) && line.Contains("client", StringComparison.Ordinal) ? line : null,
+                TimeSpan.FromSeconds(30),
+                cancel);
+            return (new Etcd(child, data, new Uri(client)), null);
+        }
+        catch
+        {
+            data.Dispose();
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()

@@ -7,6 +7,9 @@ internal abstract class BenchCase
 {
     public static IReadOnlyList<BenchCase> All { get; } = [new DurablePushes(), new PipelinedPushes(), new FanOut(), new UnaryCalls(), new RuntimeStreams(), new IdleStreams()];
 
+    /// <summary>Before the first figure of a server: long enough that it runs its final code. The pair that is thrown away is not.</summary>
+    protected static TimeSpan WarmUp { get; } = TimeSpan.FromSeconds(5);
+
     public abstract string Name { get; }
 
     public abstract string Title { get; }

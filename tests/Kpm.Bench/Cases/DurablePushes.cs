@@ -10,8 +10,6 @@ internal sealed class DurablePushes : BenchCase
 {
     private const int AccountsOfTheShared = 8;
 
-    private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(5);
-
     private static readonly (int Devices, Bound Must, Bound Goal)[] Sizes =
     [
         (1, Bound.Min(0.85), Bound.Min(1.0)),
@@ -43,11 +41,10 @@ internal sealed class DurablePushes : BenchCase
         }
 
         var shared = await BenchAccounts.CreateAsync(server, AccountsOfTheShared, 256 / AccountsOfTheShared, cancel);
-        Report(context, $"pushes, 256 devices of {AccountsOfTheShared} accounts", missing, await CompareAsync(context, server, shared, etcd, cancel), must: null, goal: null);
+        Report(context, $"pushes, 256 devices of {AccountsOfTheShared} accounts, each change to {256 / AccountsOfTheShared} of them", missing, await CompareAsync(context, server, shared, etcd, cancel), must: null, goal: null);
         shared.ForEach(d => d.Dispose());
     }
 
-    /// <summary>Long enough that both programs run their final code; a pair alone is not, at one device.</summary>
     private static async Task WarmUpAsync(KpmServer server, Etcd? etcd, CancellationToken cancel)
     {
         var devices = await BenchAccounts.CreateAsync(server, 32, 1, cancel);
@@ -98,6 +95,7 @@ internal sealed class PipelinedPushes : BenchCase
         var shallow = await BenchAccounts.CreateAsync(server, Devices, 1, cancel);
         using var deepLoad = await KpmLoad.OpenAsync(server, deep, cancel);
         using var shallowLoad = await KpmLoad.OpenAsync(server, shallow, cancel);
+        await shallowLoad.PushesAsync(1, WarmUp, cancel);
         var results = await Paired.MeasureAsync(
             context.Options.Pairs,
             c => deepLoad.PushesAsync(InFlight, context.Options.Duration, c),

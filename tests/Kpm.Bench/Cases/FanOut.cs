@@ -27,6 +27,7 @@ internal sealed class FanOut : BenchCase
         var (etcd, missing) = await Etcd.TryStartAsync(context.Options, cancel);
         await using var disposeEtcd = etcd;
         await using var server = await KpmServer.StartAsync(context.Options, cancel);
+        await WarmUpAsync(server, etcd, cancel);
         var pushes = (PushesInAll + context.Options.Pairs - 1) / context.Options.Pairs;
         foreach (var (receivers, must, goal) in Sizes.Where(s => context.Options.Wants(s.Receivers)))
         {
@@ -42,5 +43,19 @@ internal sealed class FanOut : BenchCase
             context.Report.AddLatencies(Name, $"push to stream, {receivers} receivers, p99", results, r => r.P99, Bound.Max(1.5), Bound.Max(1.0), missing);
             devices.ForEach(d => d.Dispose());
         }
+    }
+
+    private static async Task WarmUpAsync(KpmServer server, Etcd? etcd, CancellationToken cancel)
+    {
+        const int receivers = 10;
+        var devices = await BenchAccounts.CreateAsync(server, 1, receivers + 1, cancel);
+        using var load = await KpmLoad.OpenAsync(server, devices, cancel);
+        await load.PushesToStreamsAsync(PushesInAll, cancel);
+        if (etcd != null)
+        {
+            await new EtcdLoad(etcd.Address).PutsToWatchersAsync(receivers, PushesInAll, cancel);
+        }
+
+        devices.ForEach(d => d.Dispose());
     }
 }

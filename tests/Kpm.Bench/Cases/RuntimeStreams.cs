@@ -23,6 +23,8 @@ internal sealed class RuntimeStreams : BenchCase
         foreach (var streams in (int[])[1, 32])
         {
             var request = new RawRequest(EchoGrpcService.Path + nameof(EchoService.EchoServiceBase.PingPong), body);
+            await RawLoad.PingPongAsync(ours.Address, request, streams, WarmUp);
+            await RawLoad.PingPongAsync(hand.Address, request, streams, WarmUp);
             var results = await Paired.MeasureAsync(
                 pairs,
                 _ => ours.Process.ChargeAsync(() => RawLoad.PingPongAsync(ours.Address, request, streams, duration)),

@@ -26,6 +26,7 @@ internal sealed class UnaryCalls : BenchCase
         var empty = RawRequest.Frame([]);
         var echo = new RawRequest("/bare", empty, device.AccessToken);
         var (pairs, duration) = (context.Options.Pairs, context.Options.Duration);
+        await RawLoad.CallsAsync(bare.Address, echo, 1, 100, empty.Length, WarmUp);
         foreach (var (path, judged) in Calls)
         {
             var call = new RawRequest(path, empty, device.AccessToken);
@@ -35,6 +36,7 @@ internal sealed class UnaryCalls : BenchCase
                 throw new InvalidOperationException($"{path} did not answer with a message.");
             }
 
+            await RawLoad.CallsAsync(server.Address, call, 1, 100, length, WarmUp);
             var name = path[(path.LastIndexOf('/') + 1)..];
             foreach (var (connections, concurrency, must, goal) in ((int, int, double, double)[])[(1, 100, 0.70, 0.85), (32, 1, 0.80, 0.90)])
             {

@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace Kpm.Bench.Load;
 
@@ -12,14 +14,13 @@ namespace Kpm.Bench.Load;
 internal sealed class RawConnection : IDisposable
 {
     private const int FrameHeader = 9;
-    private const int Ring = 4096;
     private const int LargestWindow = int.MaxValue;
     private const int ReplenishAt = 1 << 29;
     private const byte EndStream = 0x1, EndHeaders = 0x4, Ack = 0x1, Padded = 0x8;
 
     private readonly Socket _socket;
     private readonly RawRequest _request;
-    private readonly StreamState[] _streams = new StreamState[Ring];
+    private readonly Dictionary<int, StreamState> _streams = [];
     private readonly byte[] _in = new byte[512 * 1024];
     private byte[] _out = new byte[256 * 1024];
     private int _inEnd;
@@ -71,13 +72,7 @@ internal sealed class RawConnection : IDisposable
     {
         var stream = _nextStream;
         _nextStream += 2;
-        ref var state = ref _streams[(stream >> 1) & (Ring - 1)];
-        if (state.Open)
-        {
-            throw new InvalidOperationException("More streams are open than the driver tracks.");
-        }
-
-        state = new StreamState { Id = stream, Open = true };
+        _streams.Add(stream, default);
         WriteFrame(1, EndHeaders, stream, stream == 1 ? _request.FirstHeaders : _request.NextHeaders);
         SendMessage(stream, endStream);
         return stream;
@@ -187,7 +182,7 @@ internal sealed class RawConnection : IDisposable
         {
             _sendWindow += increment;
         }
-        else if (_streams[(stream >> 1) & (Ring - 1)].Id == stream)
+        else if (_streams.ContainsKey(stream))
         {
             State(stream).Window += increment;
         }
@@ -229,17 +224,17 @@ internal sealed class RawConnection : IDisposable
     {
         if ((flags & EndStream) != 0)
         {
-            State(stream).Open = false;
             Ended?.Invoke(stream);
+            _streams.Remove(stream);
         }
     }
 
     private ref StreamState State(int stream)
     {
-        ref var state = ref _streams[(stream >> 1) & (Ring - 1)];
-        if (state.Id != stream)
+        ref var state = ref CollectionsMarshal.GetValueRefOrNullRef(_streams, stream);
+        if (Unsafe.IsNullRef(ref state))
         {
-            throw new InvalidOperationException($"Stream {stream} is not one of the driver's.");
+            throw new InvalidOperationException($"Stream {stream} is not open.");
         }
 
         return ref state;
@@ -278,8 +273,6 @@ internal sealed class RawConnection : IDisposable
 
     private struct StreamState
     {
-        public int Id;
-        public bool Open;
         public long Data;
         public int Unreported;
         public long Window;

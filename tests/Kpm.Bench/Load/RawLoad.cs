@@ -23,15 +23,20 @@ internal static class RawLoad
     {
         using var connection = new RawConnection(address, request);
         var done = false;
-        connection.Ended = _ => done = true;
-        var stream = connection.Send();
+        long received = 0;
+        connection.Ended = stream =>
+        {
+            done = true;
+            received = connection.Received(stream);
+        };
+        connection.Send();
         connection.Flush();
         while (!done)
         {
             connection.Receive();
         }
 
-        return connection.Received(stream);
+        return received;
     }
 
     private static Task<LoadResult> OnOwnThreadAsync(Func<LoadResult> load) =>
