@@ -14,6 +14,7 @@ internal static class CommandLine
           --certificate-key FILE    PEM private key of the certificate
           --allow-cleartext         no TLS on a public address, behind a proxy that does it
           --reflection true|false   gRPC reflection; on in Development only
+          --log-level LEVEL         Trace, Debug, Information (unless told otherwise), Warning, Error
           --mail-folder FOLDER      where mails are written while no SMTP server is named
           --smtp-host HOST          sends mails by SMTP; see docs/operations.md for port, user and TLS
           --Kpm:Section:Name VALUE  any other option, as in appsettings.json
@@ -27,6 +28,7 @@ internal static class CommandLine
         ["--certificate-key"] = "Kpm:CertificateKey",
         ["--allow-cleartext"] = "Kpm:AllowCleartext",
         ["--reflection"] = "Kpm:Reflection",
+        ["--log-level"] = "Kpm:LogLevel",
         ["--mail-folder"] = "Kpm:Mail:Folder",
         ["--smtp-host"] = "Kpm:Mail:SmtpHost",
     };

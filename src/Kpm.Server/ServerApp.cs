@@ -28,12 +28,17 @@ internal static class ServerApp
     {
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { EnvironmentName = environment, ApplicationName = "kpm-server" });
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+        builder.Logging.SetMinimumLevel(options.LogLevel);
+        if (options.LogLevel == LogLevel.Information)
+        {
+            builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
+            // A refused call is the caller's news, not the operator's.
+            builder.Logging.AddFilter("Grpc", LogLevel.Warning);
+        }
+
         // It writes no more than a start and an end for each request, but while it may write, every request gets an Activity: a
         // twelfth of a unary call's cost (measured). With a listener for activities, hosting makes them all the same.
         builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
-        // A refused call is the caller's news, not the operator's.
-        builder.Logging.AddFilter("Grpc", LogLevel.Warning);
         // A failed bind is told by Program, on one line.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
         builder.Services.AddRoutingCore();

@@ -25,6 +25,9 @@ internal sealed record ServerOptions
     /// <summary>Answers gRPC reflection; unset: in Development only.</summary>
     public bool? Reflection { get; init; }
 
+    /// <summary>What is logged; below Information the framework's own lines come too.</summary>
+    public LogLevel LogLevel { get; init; } = LogLevel.Information;
+
     public PasswordHashOptions PasswordHash { get; init; } = new();
 
     public MailOptions Mail { get; init; } = new();

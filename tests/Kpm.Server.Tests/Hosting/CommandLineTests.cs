@@ -5,11 +5,12 @@ public sealed class CommandLineTests
     [Fact]
     public void Options_come_from_the_command_line_by_short_and_by_full_name()
     {
-        var options = CommandLine.Read(["--data", "somewhere", "--listen=[::1]:0", "--reflection", "false", "--Kpm:PasswordHash:Cost", "5", "--Kpm:Limits:RefreshGrace", "00:00:20"]);
+        var options = CommandLine.Read(["--data", "somewhere", "--listen=[::1]:0", "--reflection", "false", "--log-level", "Debug", "--Kpm:PasswordHash:Cost", "5", "--Kpm:Limits:RefreshGrace", "00:00:20"]);
 
         Assert.Equal(Path.GetFullPath("somewhere"), options.DataFolder);
         Assert.Equal("[::1]:0", options.EndPoint.ToString());
         Assert.False(options.Reflection);
+        Assert.Equal(Microsoft.Extensions.Logging.LogLevel.Debug, options.LogLevel);
         Assert.Equal(5, options.PasswordHash.Cost);
         Assert.Equal(TimeSpan.FromSeconds(20), options.Limits.RefreshGrace);
     }
@@ -21,6 +22,7 @@ public sealed class CommandLineTests
     [InlineData("--Kpm:Bogus", "x", "Unknown option Kpm:Bogus")]
     [InlineData("--Kpm:Limits:Bogus", "1", "Unknown option Kpm:Limits:Bogus")]
     [InlineData("--Kpm:Limits:RefreshGrace", "soon", "can't be read")]
+    [InlineData("--log-level", "loud", "can't be read")]
     [InlineData("--Kpm:Limits:MailBatch", "0", "Kpm:Limits:MailBatch must be greater than zero")]
     [InlineData("--Kpm:PasswordHash:Cost", "3", "must be 4 to 16")]
     [InlineData("--Kpm:PasswordHash:Cost", "17", "must be 4 to 16")]

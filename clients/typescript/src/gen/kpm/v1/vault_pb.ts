@@ -90,7 +90,8 @@ export const OperationSchema: GenMessage<Operation> = /*@__PURE__*/
   messageDesc(file_kpm_v1_vault, 0);
 
 /**
- * What became of an operation. Every result is durable before it is sent.
+ * What became of an operation. A result is durable before it is sent and consumes the op_seq;
+ * the exception are the results of an atomic Push of which nothing was applied.
  *
  * @generated from message kpm.v1.OperationResult
  */
@@ -518,7 +519,8 @@ export enum RejectionReason {
   ATOMIC_ABORTED = 7,
 
   /**
-   * The result of this repeated operation is older than the last 128 of the device; whether it was applied can be seen in the log.
+   * The op_seq is not above the device's last one, and no result is kept for it: it is older than the last 128, or
+   * the operation had none. Whether it was applied can be seen in the log.
    *
    * @generated from enum value: REJECTION_REASON_RESULT_FORGOTTEN = 8;
    */
