@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Security.Cryptography;
 using Google.Protobuf;
 using Kpm.Client.Kpm1;
@@ -30,6 +31,9 @@ internal sealed class TestDevice(string name) : IDisposable
 /// <summary>An honest log, entry by entry, and the means to make entries that are not.</summary>
 internal sealed class TestLog : IDisposable
 {
+    // PBKDF2 takes its time, and the result depends on the label alone.
+    private static readonly ConcurrentDictionary<string, byte[]> FirstKeysets = new(StringComparer.Ordinal);
+
     private readonly StickySigner _signer;
     private readonly List<byte[]> _hashes = [LogChain.Start()];
     private int _operations;
@@ -74,7 +78,9 @@ internal sealed class TestLog : IDisposable
         return entry with { Approval = _signer.Sign(by.Signing, entry.ToApprove()) };
     }
 
-    public byte[] FirstKeyset()
+    public byte[] FirstKeyset() => FirstKeysets.GetOrAdd(Label, _ => MakeFirstKeyset());
+
+    private byte[] MakeFirstKeyset()
     {
         var password = KeysetEnvelope.WrapPassword(Account, Account, Keys, "correct horse battery staple", MainPassword.MinIterations, VectorInputs.Bytes(Label + " salt", 32), VectorInputs.Bytes(Label + " nonce", 12));
         return KeysetEnvelope.Of(Account, Account, 1, 1, password, null, [], [KeysetEnvelope.WrapEpoch(Account, Account, Keys, 1, VectorInputs.Bytes(Label + " epoch nonce", 12))]).ToBytes(Keys.Account);
@@ -138,6 +144,13 @@ internal sealed class TestLog : IDisposable
             Signature = ByteString.CopyFrom(_signer.Sign(signer.Signing, bytes)),
             Envelope = ByteString.CopyFrom(envelope),
         };
+    }
+
+    /// <summary>Continues the log with an entry that another device made.</summary>
+    public void Adopt(Change change)
+    {
+        Entries.Add(change);
+        _hashes.Add(LogChain.Next(ChainHash, change.Seq, change.Header.Span));
     }
 
     public Change Append(TestDevice device, OperationHeader header, byte[] envelope)

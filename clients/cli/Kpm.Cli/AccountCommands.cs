@@ -73,7 +73,16 @@ internal static class AccountCommands
                 ConsentVersion = options.MarketingConsent.Version,
             },
             cancellationToken);
-        using var vault = await run.Client.CreateVaultAsync(mainPassword, password, cancellationToken);
+        try
+        {
+            using var vault = await run.Client.CreateVaultAsync(mainPassword, password, cancellationToken);
+        }
+        catch (ServerException)
+        {
+            terminal.Note("The account is created, but its vault is not made yet. Run kpm list to make it.");
+            throw;
+        }
+
         terminal.Answer(
             $"Your account is created and this device is connected. A mail with a code is on its way to {created.Account.Email}: run kpm activate.",
             new JsonObject { ["account_id"] = created.Account.AccountId, ["device_id"] = run.Client.DeviceId.ToString("D"), ["state"] = "pending" });

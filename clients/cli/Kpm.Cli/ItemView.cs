@@ -60,7 +60,8 @@ internal static class ItemView
         Line("notes", content.Notes);
         foreach (var entry in content.History.Where(_ => reveal))
         {
-            Line("was until " + DateTimeOffset.FromUnixTimeMilliseconds(entry.ReplacedAtMs).ToString("u", System.Globalization.CultureInfo.InvariantCulture), Describe(entry.Path, entry.Value).Text);
+            var (label, value, _) = Describe(entry.Path, entry.Value);
+            Line("old value", $"{label}: {value} (until {DateTimeOffset.FromUnixTimeMilliseconds(entry.ReplacedAtMs):u})");
         }
 
         foreach (var kept in content.KeptValues)

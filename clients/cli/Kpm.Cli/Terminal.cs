@@ -102,7 +102,14 @@ internal sealed class Terminal
                 return;
             }
 
-            var table = new Table().Border(TableBorder.None).AddColumns([.. columns.Select(Markup.Escape)]);
+            var table = new Table().Border(TableBorder.None);
+            foreach (var column in columns)
+            {
+                table.AddColumn(new TableColumn(Markup.Escape(column)).NoWrap());
+            }
+
+            // A table that is piped on must not be cut to a screen that is not there.
+            _output.Profile.Width = Console.IsOutputRedirected ? 10_000 : _output.Profile.Width;
             foreach (var (cells, _) in all)
             {
                 table.AddRow([.. cells.Select(Markup.Escape)]);

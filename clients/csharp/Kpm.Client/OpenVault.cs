@@ -134,7 +134,10 @@ public sealed class OpenVault : IDisposable
             return false;
         }
 
-        Replace(connection, id, (baseRev, basedOn) => baseRev == 0 ? null : _maker.Delete(connection, id, baseRev, basedOn));
+        // Where the log has no item, or only its deletion, the queued edit alone was what made it.
+        Replace(connection, id, (baseRev, basedOn) => basedOn is null || OperationHeader.Parse(basedOn.Header).Kind == OperationKind.Delete
+            ? null
+            : _maker.Delete(connection, id, baseRev, basedOn));
         return true;
     });
 

@@ -34,8 +34,9 @@ internal sealed class Rebaser(OperationMaker maker, VaultKeys keys, Guid ownDevi
 
             var subject = LogStore.SubjectRow(connection, rows[0].Subject);
             var moved = (subject?.Rev ?? 0) > rows[0].BaseRev;
-            var undecided = rows.Exists(row => row.Standing is OutboxState.Sent or OutboxState.Applied);
-            if (foreign ? atBookmark : moved && !undecided && rows[^1].Standing != OutboxState.Refused)
+
+            // A result that is still on its way can only be CONFLICT: the change that moved the item was not ours.
+            if (foreign ? atBookmark : moved && rows[^1].Standing != OutboxState.Refused)
             {
                 Rebase(connection, rows, subject, events);
             }

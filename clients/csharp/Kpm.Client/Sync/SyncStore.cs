@@ -39,14 +39,14 @@ internal sealed class SyncStore(LocalStore store, DeviceIdentity device, VaultKe
                 throw new Kpm1Exception(Kpm1Error.EnvelopeWithheld);
             }
 
-            var events = rebaser.Run(connection, atBookmark: true);
             var enrolled = LogStore.SubjectRow(connection, device.Id) is not null;
             if (!enrolled && !Outbox.All(connection).Exists(row => row.Kind == (long)OperationKind.DeviceKey))
             {
+                // Before anything is rebased: the entry needs the lowest op_seq, for it must be sent first.
                 Outbox.Add(connection, maker.DeviceKey(connection, Enrolment.Keyed, agreementKey), OutboxState.Queued);
             }
 
-            return events;
+            return rebaser.Run(connection, atBookmark: true);
         });
     }
 

@@ -1,0 +1,146 @@
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using Kpm.Client.Kpm1;
+using Kpm.V1;
+
+namespace Kpm.Client.Tests.EndToEnd;
+
+/// <summary>The server as a process of its own, on a free port, with a data folder of its own.</summary>
+public sealed partial class RealServer : IAsyncLifetime
+{
+    public const string AccountPassword = "Correct-Horse-7";
+    public const string MainPasswordText = "violet-otter-climbs-72-stairs";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private readonly string _folder = Directory.CreateTempSubdirectory("kpm-e2e-").FullName;
+    private Process? _process;
+    private string _listen = "127.0.0.1:0";
+
+    public Uri Address { get; private set; } = new("http://127.0.0.1:0");
+
+    public string DataFolder => Path.Combine(_folder, "server");
+
+    public string MailFolder => Path.Combine(DataFolder, "mail");
+
+    public async ValueTask InitializeAsync() => await StartAsync();
+
+    public async ValueTask DisposeAsync()
+    {
+        await KillAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    /// <summary>A folder for a device, not there yet.</summary>
+    public string NewFolder() => Path.Combine(_folder, "device-" + Guid.NewGuid().ToString("N"));
+
+    /// <summary>Starts the server, at the same address as before.</summary>
+    public async Task StartAsync()
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in new[] { Built("src/Kpm.Server", "Kpm.Server.dll"), "--data", DataFolder, "--listen", _listen })
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        _process = Process.Start(start)!;
+        var address = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        void Read(string? line)
+        {
+            if (line is not null && ListensAt().Match(line) is { Success: true } match)
+            {
+                address.TrySetResult(match.Value);
+            }
+        }
+
+        _process.OutputDataReceived += (_, line) => Read(line.Data);
+        _process.ErrorDataReceived += (_, line) => Read(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
+        Address = new Uri(await address.Task.WaitAsync(Patience));
+        _listen = Address.Authority;
+    }
+
+    /// <summary>kill -9.</summary>
+    public async Task KillAsync()
+    {
+        if (_process is { HasExited: false })
+        {
+            _process.Kill(entireProcessTree: true);
+        }
+
+        if (_process is not null)
+        {
+            await _process.WaitForExitAsync();
+            _process.Dispose();
+            _process = null;
+        }
+    }
+
+    /// <summary>The newest code that was mailed to the address.</summary>
+    public async Task<string> CodeForAsync(string email)
+    {
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed < Patience; await Task.Delay(50))
+        {
+            var mails = Directory.Exists(MailFolder) ? Directory.GetFiles(MailFolder, "*.eml").Order(StringComparer.Ordinal).Select(File.ReadAllText) : [];
+            var mail = mails.LastOrDefault(text => text.Contains($"<{email}>", StringComparison.Ordinal));
+            if (mail is not null && Code().Match(mail) is { Success: true } match)
+            {
+                return match.Groups[1].Value;
+            }
+        }
+
+        throw new TimeoutException($"No mail came for {email}.");
+    }
+
+    public KpmClient Device(string? folder = null) => KpmClient.Open(new KpmOptions
+    {
+        Server = Address,
+        DataFolder = folder ?? NewFolder(),
+        DeviceName = "test device",
+        ApplicationId = "kpm-cli",
+        ApplicationVersion = "1.0",
+        Platform = Platform.Linux,
+        Iterations = MainPassword.MinIterations,
+    });
+
+    /// <summary>An activated account whose vault this first device has made.</summary>
+    public async Task<(string Email, OpenVault Vault)> AccountAsync(KpmClient device, CancellationToken cancellationToken)
+    {
+        var email = $"ada.{Guid.NewGuid():N}@example.com";
+        var options = await device.Account.GetSignInOptionsAsync("de-AT", "", cancellationToken);
+        await device.Account.CreateAccountAsync(
+            new Accounts.NewAccount
+            {
+                Email = email,
+                Password = AccountPassword,
+                PasswordConfirmation = AccountPassword,
+                Region = options.SelectedRegion,
+                Language = "de",
+                MarketingConsent = false,
+                ConsentVersion = options.MarketingConsent.Version,
+            },
+            cancellationToken);
+        var vault = await device.CreateVaultAsync(MainPasswordText, AccountPassword, cancellationToken);
+        await device.Account.ActivateAsync(await CodeForAsync(email), null, cancellationToken);
+        return (email, vault);
+    }
+
+    /// <summary>What the build put beside its project, for the same configuration as this test.</summary>
+    public static string Built(string project, string file)
+    {
+        var own = new DirectoryInfo(AppContext.BaseDirectory);
+        var (framework, configuration) = (own.Name, own.Parent!.Name);
+        var root = own;
+        while (!File.Exists(Path.Combine(root.FullName, "Kpm.Grpc.sln")))
+        {
+            root = root.Parent!;
+        }
+
+        return Path.Combine(root.FullName, project, "bin", configuration, framework, file);
+    }
+
+    [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
+    private static partial Regex ListensAt();
+
+    [GeneratedRegex(@"^    (\d{6})\r?$", RegexOptions.Multiline)]
+    private static partial Regex Code();
+}
