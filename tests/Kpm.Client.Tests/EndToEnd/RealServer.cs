@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
+using Kpm.Client.Accounts;
 using Kpm.Client.Kpm1;
 using Kpm.V1;
 
@@ -108,7 +109,7 @@ public sealed partial class RealServer : IAsyncLifetime
         var email = $"ada.{Guid.NewGuid():N}@example.com";
         var options = await device.Account.GetSignInOptionsAsync("de-AT", "", cancellationToken);
         await device.Account.CreateAccountAsync(
-            new Accounts.NewAccount
+            new NewAccount
             {
                 Email = email,
                 Password = AccountPassword,
