@@ -9,28 +9,23 @@ import { fileURLToPath } from "node:url";
 /** The project's root folder. */
 export const root = fileURLToPath(new URL("../../", import.meta.url));
 
-/** The build that is tested. */
-export const configuration = process.env.KPM_TEST_CONFIGURATION ?? "Release";
+const configuration = process.env.KPM_TEST_CONFIGURATION ?? "Release";
 const program = join(root, "src/Kpm.Server/bin", configuration, "net10.0/Kpm.Server.dll");
 
 /**
- * Starts a server and waits until it listens. `halt` ends it and keeps its data; `stop` removes them too.
+ * Starts a server and waits until it listens.
  *
- * @param {{ address?: string, data?: string }} [former] a halted server, to be started again where it was
- * @returns {Promise<{ address: string, data: string, mail: string, halt: () => Promise<void>, stop: () => Promise<void> }>}
+ * @returns {Promise<{ address: string, data: string, mail: string, stop: () => Promise<void> }>}
  */
-export async function startServer(former) {
-  const data = former?.data ?? (await mkdtemp(join(tmpdir(), "kpm-interop-")));
-  const child = spawn("dotnet", [program, "--data", data, "--listen", former?.address ?? "127.0.0.1:0", "--reflection", "true"], {
+export async function startServer() {
+  const data = await mkdtemp(join(tmpdir(), "kpm-interop-"));
+  const child = spawn("dotnet", [program, "--data", data, "--listen", "127.0.0.1:0", "--reflection", "true"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = new Promise((resolve) => child.once("exit", resolve));
-  const halt = async () => {
+  const stop = async () => {
     child.kill("SIGTERM");
     await exited;
-  };
-  const stop = async () => {
-    await halt();
     await rm(data, { recursive: true, force: true });
   };
   let output = "";
@@ -53,7 +48,7 @@ export async function startServer(former) {
     await stop();
     throw error;
   });
-  return { address, data, mail: join(data, "mail"), halt, stop };
+  return { address, data, mail: join(data, "mail"), stop };
 }
 
 /** Installs what the TypeScript client needs, if that is not there yet, and compiles it. */
