@@ -3,6 +3,7 @@
 import grpc
 
 from kpm.v1 import account_service_pb2 as kpm_dot_v1_dot_account__service__pb2
+from kpm.v1 import sign_in_pb2 as kpm_dot_v1_dot_sign__in__pb2
 
 
 class AccountServiceStub(object):
@@ -22,13 +23,28 @@ class AccountServiceStub(object):
                 )
         self.CreateAccount = channel.unary_unary(
                 '/kpm.v1.AccountService/CreateAccount',
-                request_serializer=kpm_dot_v1_dot_account__service__pb2.CreateAccountRequest.SerializeToString,
-                response_deserializer=kpm_dot_v1_dot_account__service__pb2.CreateAccountResponse.FromString,
+                request_serializer=kpm_dot_v1_dot_sign__in__pb2.CreateAccountRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_sign__in__pb2.CreateAccountResponse.FromString,
                 )
         self.SignIn = channel.unary_unary(
                 '/kpm.v1.AccountService/SignIn',
-                request_serializer=kpm_dot_v1_dot_account__service__pb2.SignInRequest.SerializeToString,
-                response_deserializer=kpm_dot_v1_dot_account__service__pb2.SignInResponse.FromString,
+                request_serializer=kpm_dot_v1_dot_sign__in__pb2.SignInRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_sign__in__pb2.SignInResponse.FromString,
+                )
+        self.StartFederatedSignIn = channel.unary_unary(
+                '/kpm.v1.AccountService/StartFederatedSignIn',
+                request_serializer=kpm_dot_v1_dot_sign__in__pb2.StartFederatedSignInRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_sign__in__pb2.StartFederatedSignInResponse.FromString,
+                )
+        self.CompleteFederatedSignIn = channel.unary_unary(
+                '/kpm.v1.AccountService/CompleteFederatedSignIn',
+                request_serializer=kpm_dot_v1_dot_sign__in__pb2.CompleteFederatedSignInRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_sign__in__pb2.CompleteFederatedSignInResponse.FromString,
+                )
+        self.GetSignInHints = channel.unary_unary(
+                '/kpm.v1.AccountService/GetSignInHints',
+                request_serializer=kpm_dot_v1_dot_sign__in__pb2.GetSignInHintsRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_sign__in__pb2.GetSignInHintsResponse.FromString,
                 )
         self.RefreshSession = channel.unary_unary(
                 '/kpm.v1.AccountService/RefreshSession',
@@ -45,15 +61,95 @@ class AccountServiceStub(object):
                 request_serializer=kpm_dot_v1_dot_account__service__pb2.GetAccountRequest.SerializeToString,
                 response_deserializer=kpm_dot_v1_dot_account__service__pb2.GetAccountResponse.FromString,
                 )
+        self.UpdateAccount = channel.unary_unary(
+                '/kpm.v1.AccountService/UpdateAccount',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.UpdateAccountRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.UpdateAccountResponse.FromString,
+                )
+        self.ApproveSession = channel.unary_unary(
+                '/kpm.v1.AccountService/ApproveSession',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.ApproveSessionRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.ApproveSessionResponse.FromString,
+                )
+        self.ChangePassword = channel.unary_unary(
+                '/kpm.v1.AccountService/ChangePassword',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.ChangePasswordRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.ChangePasswordResponse.FromString,
+                )
+        self.StartPasswordReset = channel.unary_unary(
+                '/kpm.v1.AccountService/StartPasswordReset',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.StartPasswordResetRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.StartPasswordResetResponse.FromString,
+                )
+        self.CompletePasswordReset = channel.unary_unary(
+                '/kpm.v1.AccountService/CompletePasswordReset',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.CompletePasswordResetRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.CompletePasswordResetResponse.FromString,
+                )
+        self.StartEmailChange = channel.unary_unary(
+                '/kpm.v1.AccountService/StartEmailChange',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.StartEmailChangeRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.StartEmailChangeResponse.FromString,
+                )
+        self.CompleteEmailChange = channel.unary_unary(
+                '/kpm.v1.AccountService/CompleteEmailChange',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.CompleteEmailChangeRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.CompleteEmailChangeResponse.FromString,
+                )
+        self.DeleteAccount = channel.unary_unary(
+                '/kpm.v1.AccountService/DeleteAccount',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.DeleteAccountRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.DeleteAccountResponse.FromString,
+                )
+        self.CancelDeletion = channel.unary_unary(
+                '/kpm.v1.AccountService/CancelDeletion',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.CancelDeletionRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.CancelDeletionResponse.FromString,
+                )
         self.ListDevices = channel.unary_unary(
                 '/kpm.v1.AccountService/ListDevices',
                 request_serializer=kpm_dot_v1_dot_account__service__pb2.ListDevicesRequest.SerializeToString,
                 response_deserializer=kpm_dot_v1_dot_account__service__pb2.ListDevicesResponse.FromString,
                 )
+        self.RenameDevice = channel.unary_unary(
+                '/kpm.v1.AccountService/RenameDevice',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.RenameDeviceRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.RenameDeviceResponse.FromString,
+                )
         self.RevokeDevice = channel.unary_unary(
                 '/kpm.v1.AccountService/RevokeDevice',
                 request_serializer=kpm_dot_v1_dot_account__service__pb2.RevokeDeviceRequest.SerializeToString,
                 response_deserializer=kpm_dot_v1_dot_account__service__pb2.RevokeDeviceResponse.FromString,
+                )
+        self.ListIdentities = channel.unary_unary(
+                '/kpm.v1.AccountService/ListIdentities',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.ListIdentitiesRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.ListIdentitiesResponse.FromString,
+                )
+        self.LinkIdentity = channel.unary_unary(
+                '/kpm.v1.AccountService/LinkIdentity',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.LinkIdentityRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.LinkIdentityResponse.FromString,
+                )
+        self.UnlinkIdentity = channel.unary_unary(
+                '/kpm.v1.AccountService/UnlinkIdentity',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.UnlinkIdentityRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.UnlinkIdentityResponse.FromString,
+                )
+        self.ListApplications = channel.unary_unary(
+                '/kpm.v1.AccountService/ListApplications',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.ListApplicationsRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.ListApplicationsResponse.FromString,
+                )
+        self.ListSecurityEvents = channel.unary_unary(
+                '/kpm.v1.AccountService/ListSecurityEvents',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.ListSecurityEventsRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.ListSecurityEventsResponse.FromString,
+                )
+        self.ExportAccountData = channel.unary_stream(
+                '/kpm.v1.AccountService/ExportAccountData',
+                request_serializer=kpm_dot_v1_dot_account__service__pb2.ExportAccountDataRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_account__service__pb2.ExportAccountDataResponse.FromString,
                 )
 
 
@@ -82,6 +178,27 @@ class AccountServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StartFederatedSignIn(self, request, context):
+        """Starts a flow at a provider of identities. LINK and REAUTHENTICATE need a session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteFederatedSignIn(self, request, context):
+        """Completes a flow: connects the device, or tells the next step. The identity decides, never its address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetSignInHints(self, request, context):
+        """The accounts that other apps of the same device are signed in to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RefreshSession(self, request, context):
         """Trades a refresh token for the next pair of tokens. A token used twice ends its whole family.
         """
@@ -90,7 +207,7 @@ class AccountServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SignOut(self, request, context):
-        """Ends the calling session and its streams.
+        """Ends the calling session and its streams, or every session of the account.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -103,6 +220,69 @@ class AccountServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdateAccount(self, request, context):
+        """Changes language and marketing consent.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ApproveSession(self, request, context):
+        """Ends the hold on the keys of a session that signed in after a password reset. Called from a device without a hold, or with a fresh second factor.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangePassword(self, request, context):
+        """Changes or sets the account password, and ends every other session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartPasswordReset(self, request, context):
+        """Mails a link to set a new account password. Answers the same whether or not an account holds the address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompletePasswordReset(self, request, context):
+        """Sets a new account password and ends every session. Does not open the vault: the main password does, and nobody can reset it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartEmailChange(self, request, context):
+        """Mails both the former and the new address.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteEmailChange(self, request, context):
+        """Confirms one side of a change of address; the second confirmation carries it out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteAccount(self, request, context):
+        """Ends every session and deletes the account after 14 days, with a receipt by mail.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelDeletion(self, request, context):
+        """Keeps an account that was going to be deleted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListDevices(self, request, context):
         """The devices linked to the account, newest first.
         """
@@ -110,8 +290,57 @@ class AccountServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RenameDevice(self, request, context):
+        """Gives a device another name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RevokeDevice(self, request, context):
         """Ends all sessions of a device, and its streams within a second. The device id can't come back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListIdentities(self, request, context):
+        """The identities of other providers that open the account.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LinkIdentity(self, request, context):
+        """Links an identity: completes a flow with the purpose LINK.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnlinkIdentity(self, request, context):
+        """Unlinks an identity, unless it is the last way to sign in.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListApplications(self, request, context):
+        """The applications on offer in the account's region.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSecurityEvents(self, request, context):
+        """What happened to the account, newest first. The Sync and Watch streams bring new events live.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportAccountData(self, request, context):
+        """Everything that the server knows about the account, but for secrets and the vault's ciphertext. The events can be verified offline.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -127,13 +356,28 @@ def add_AccountServiceServicer_to_server(servicer, server):
             ),
             'CreateAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateAccount,
-                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.CreateAccountRequest.FromString,
-                    response_serializer=kpm_dot_v1_dot_account__service__pb2.CreateAccountResponse.SerializeToString,
+                    request_deserializer=kpm_dot_v1_dot_sign__in__pb2.CreateAccountRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_sign__in__pb2.CreateAccountResponse.SerializeToString,
             ),
             'SignIn': grpc.unary_unary_rpc_method_handler(
                     servicer.SignIn,
-                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.SignInRequest.FromString,
-                    response_serializer=kpm_dot_v1_dot_account__service__pb2.SignInResponse.SerializeToString,
+                    request_deserializer=kpm_dot_v1_dot_sign__in__pb2.SignInRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_sign__in__pb2.SignInResponse.SerializeToString,
+            ),
+            'StartFederatedSignIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartFederatedSignIn,
+                    request_deserializer=kpm_dot_v1_dot_sign__in__pb2.StartFederatedSignInRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_sign__in__pb2.StartFederatedSignInResponse.SerializeToString,
+            ),
+            'CompleteFederatedSignIn': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteFederatedSignIn,
+                    request_deserializer=kpm_dot_v1_dot_sign__in__pb2.CompleteFederatedSignInRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_sign__in__pb2.CompleteFederatedSignInResponse.SerializeToString,
+            ),
+            'GetSignInHints': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetSignInHints,
+                    request_deserializer=kpm_dot_v1_dot_sign__in__pb2.GetSignInHintsRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_sign__in__pb2.GetSignInHintsResponse.SerializeToString,
             ),
             'RefreshSession': grpc.unary_unary_rpc_method_handler(
                     servicer.RefreshSession,
@@ -150,15 +394,95 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     request_deserializer=kpm_dot_v1_dot_account__service__pb2.GetAccountRequest.FromString,
                     response_serializer=kpm_dot_v1_dot_account__service__pb2.GetAccountResponse.SerializeToString,
             ),
+            'UpdateAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateAccount,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.UpdateAccountRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.UpdateAccountResponse.SerializeToString,
+            ),
+            'ApproveSession': grpc.unary_unary_rpc_method_handler(
+                    servicer.ApproveSession,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.ApproveSessionRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.ApproveSessionResponse.SerializeToString,
+            ),
+            'ChangePassword': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangePassword,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.ChangePasswordRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.ChangePasswordResponse.SerializeToString,
+            ),
+            'StartPasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartPasswordReset,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.StartPasswordResetRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.StartPasswordResetResponse.SerializeToString,
+            ),
+            'CompletePasswordReset': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompletePasswordReset,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.CompletePasswordResetRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.CompletePasswordResetResponse.SerializeToString,
+            ),
+            'StartEmailChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartEmailChange,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.StartEmailChangeRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.StartEmailChangeResponse.SerializeToString,
+            ),
+            'CompleteEmailChange': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteEmailChange,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.CompleteEmailChangeRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.CompleteEmailChangeResponse.SerializeToString,
+            ),
+            'DeleteAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteAccount,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.DeleteAccountRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.DeleteAccountResponse.SerializeToString,
+            ),
+            'CancelDeletion': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelDeletion,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.CancelDeletionRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.CancelDeletionResponse.SerializeToString,
+            ),
             'ListDevices': grpc.unary_unary_rpc_method_handler(
                     servicer.ListDevices,
                     request_deserializer=kpm_dot_v1_dot_account__service__pb2.ListDevicesRequest.FromString,
                     response_serializer=kpm_dot_v1_dot_account__service__pb2.ListDevicesResponse.SerializeToString,
             ),
+            'RenameDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenameDevice,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.RenameDeviceRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.RenameDeviceResponse.SerializeToString,
+            ),
             'RevokeDevice': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeDevice,
                     request_deserializer=kpm_dot_v1_dot_account__service__pb2.RevokeDeviceRequest.FromString,
                     response_serializer=kpm_dot_v1_dot_account__service__pb2.RevokeDeviceResponse.SerializeToString,
+            ),
+            'ListIdentities': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListIdentities,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.ListIdentitiesRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.ListIdentitiesResponse.SerializeToString,
+            ),
+            'LinkIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkIdentity,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.LinkIdentityRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.LinkIdentityResponse.SerializeToString,
+            ),
+            'UnlinkIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnlinkIdentity,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.UnlinkIdentityRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.UnlinkIdentityResponse.SerializeToString,
+            ),
+            'ListApplications': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListApplications,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.ListApplicationsRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.ListApplicationsResponse.SerializeToString,
+            ),
+            'ListSecurityEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSecurityEvents,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.ListSecurityEventsRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.ListSecurityEventsResponse.SerializeToString,
+            ),
+            'ExportAccountData': grpc.unary_stream_rpc_method_handler(
+                    servicer.ExportAccountData,
+                    request_deserializer=kpm_dot_v1_dot_account__service__pb2.ExportAccountDataRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_account__service__pb2.ExportAccountDataResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -200,8 +524,8 @@ class AccountService(object):
             timeout=None,
             metadata=None):
         return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/CreateAccount',
-            kpm_dot_v1_dot_account__service__pb2.CreateAccountRequest.SerializeToString,
-            kpm_dot_v1_dot_account__service__pb2.CreateAccountResponse.FromString,
+            kpm_dot_v1_dot_sign__in__pb2.CreateAccountRequest.SerializeToString,
+            kpm_dot_v1_dot_sign__in__pb2.CreateAccountResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
@@ -217,8 +541,59 @@ class AccountService(object):
             timeout=None,
             metadata=None):
         return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/SignIn',
-            kpm_dot_v1_dot_account__service__pb2.SignInRequest.SerializeToString,
-            kpm_dot_v1_dot_account__service__pb2.SignInResponse.FromString,
+            kpm_dot_v1_dot_sign__in__pb2.SignInRequest.SerializeToString,
+            kpm_dot_v1_dot_sign__in__pb2.SignInResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartFederatedSignIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/StartFederatedSignIn',
+            kpm_dot_v1_dot_sign__in__pb2.StartFederatedSignInRequest.SerializeToString,
+            kpm_dot_v1_dot_sign__in__pb2.StartFederatedSignInResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CompleteFederatedSignIn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/CompleteFederatedSignIn',
+            kpm_dot_v1_dot_sign__in__pb2.CompleteFederatedSignInRequest.SerializeToString,
+            kpm_dot_v1_dot_sign__in__pb2.CompleteFederatedSignInResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetSignInHints(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/GetSignInHints',
+            kpm_dot_v1_dot_sign__in__pb2.GetSignInHintsRequest.SerializeToString,
+            kpm_dot_v1_dot_sign__in__pb2.GetSignInHintsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
@@ -274,6 +649,159 @@ class AccountService(object):
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
     @staticmethod
+    def UpdateAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/UpdateAccount',
+            kpm_dot_v1_dot_account__service__pb2.UpdateAccountRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.UpdateAccountResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ApproveSession(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/ApproveSession',
+            kpm_dot_v1_dot_account__service__pb2.ApproveSessionRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.ApproveSessionResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ChangePassword(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/ChangePassword',
+            kpm_dot_v1_dot_account__service__pb2.ChangePasswordRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.ChangePasswordResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartPasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/StartPasswordReset',
+            kpm_dot_v1_dot_account__service__pb2.StartPasswordResetRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.StartPasswordResetResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CompletePasswordReset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/CompletePasswordReset',
+            kpm_dot_v1_dot_account__service__pb2.CompletePasswordResetRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.CompletePasswordResetResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartEmailChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/StartEmailChange',
+            kpm_dot_v1_dot_account__service__pb2.StartEmailChangeRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.StartEmailChangeResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CompleteEmailChange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/CompleteEmailChange',
+            kpm_dot_v1_dot_account__service__pb2.CompleteEmailChangeRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.CompleteEmailChangeResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def DeleteAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/DeleteAccount',
+            kpm_dot_v1_dot_account__service__pb2.DeleteAccountRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.DeleteAccountResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CancelDeletion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/CancelDeletion',
+            kpm_dot_v1_dot_account__service__pb2.CancelDeletionRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.CancelDeletionResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
     def ListDevices(request,
             target,
             options=(),
@@ -291,6 +819,23 @@ class AccountService(object):
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
     @staticmethod
+    def RenameDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/RenameDevice',
+            kpm_dot_v1_dot_account__service__pb2.RenameDeviceRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.RenameDeviceResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
     def RevokeDevice(request,
             target,
             options=(),
@@ -304,5 +849,107 @@ class AccountService(object):
         return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/RevokeDevice',
             kpm_dot_v1_dot_account__service__pb2.RevokeDeviceRequest.SerializeToString,
             kpm_dot_v1_dot_account__service__pb2.RevokeDeviceResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListIdentities(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/ListIdentities',
+            kpm_dot_v1_dot_account__service__pb2.ListIdentitiesRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.ListIdentitiesResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def LinkIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/LinkIdentity',
+            kpm_dot_v1_dot_account__service__pb2.LinkIdentityRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.LinkIdentityResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def UnlinkIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/UnlinkIdentity',
+            kpm_dot_v1_dot_account__service__pb2.UnlinkIdentityRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.UnlinkIdentityResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListApplications(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/ListApplications',
+            kpm_dot_v1_dot_account__service__pb2.ListApplicationsRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.ListApplicationsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListSecurityEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.AccountService/ListSecurityEvents',
+            kpm_dot_v1_dot_account__service__pb2.ListSecurityEventsRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.ListSecurityEventsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ExportAccountData(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/kpm.v1.AccountService/ExportAccountData',
+            kpm_dot_v1_dot_account__service__pb2.ExportAccountDataRequest.SerializeToString,
+            kpm_dot_v1_dot_account__service__pb2.ExportAccountDataResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

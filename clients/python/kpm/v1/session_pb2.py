@@ -15,7 +15,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from kpm.v1 import constraints_pb2 as kpm_dot_v1_dot_constraints__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14kpm/v1/session.proto\x12\x06kpm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18kpm/v1/constraints.proto\"\xa4\x02\n\nDeviceInfo\x12\'\n\tdevice_id\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\x08\x64\x65viceId\x12\x1c\n\x04name\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01 dR\x04name\x12\x34\n\x08platform\x18\x03 \x01(\x0e\x32\x10.kpm.v1.PlatformB\x06\xa2\xbb\x18\x02\x08\x01R\x08platform\x12/\n\x0e\x61pplication_id\x18\x04 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01 @R\rapplicationId\x12\x39\n\x13\x61pplication_version\x18\x05 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01  R\x12\x61pplicationVersion\x12-\n\x0bsigning_key\x18\x06 \x01(\x0c\x42\x0c\xa2\xbb\x18\x08\x08\x01\x18\x41 AP\x01R\nsigningKey\"\x91\x01\n\x0b\x44\x65viceProof\x12\x36\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xa2\xbb\x18\x02\x08\x01R\x04time\x12 \n\x05nonce\x18\x02 \x01(\x0c\x42\n\xa2\xbb\x18\x06\x08\x01\x18\x10 \x10R\x05nonce\x12(\n\tsignature\x18\x03 \x01(\x0c\x42\n\xa2\xbb\x18\x06\x08\x01\x18@ @R\tsignature\"\x82\x02\n\x07Session\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\tR\x0b\x61\x63\x63\x65ssToken\x12\x46\n\x11\x61\x63\x63\x65ss_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0f\x61\x63\x63\x65ssExpiresAt\x12#\n\rrefresh_token\x18\x04 \x01(\tR\x0crefreshToken\x12H\n\x12refresh_expires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x10refreshExpiresAt\"\xbf\x02\n\x07\x41\x63\x63ount\x12\x1d\n\naccount_id\x18\x01 \x01(\tR\taccountId\x12\x14\n\x05\x65mail\x18\x02 \x01(\tR\x05\x65mail\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x14.kpm.v1.AccountStateR\x05state\x12\x16\n\x06region\x18\x04 \x01(\tR\x06region\x12\x1a\n\x08language\x18\x05 \x01(\tR\x08language\x12+\n\x11marketing_consent\x18\x06 \x01(\x08R\x10marketingConsent\x12\x39\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x37\n\tlapses_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08lapsesAt\"\x80\x01\n\nActivation\x12\x39\n\nexpires_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x37\n\tresend_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08resendAt*\xb6\x01\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x14\n\x10PLATFORM_ANDROID\x10\x01\x12\x10\n\x0cPLATFORM_IOS\x10\x02\x12\x14\n\x10PLATFORM_WINDOWS\x10\x03\x12\x12\n\x0ePLATFORM_MACOS\x10\x04\x12\x12\n\x0ePLATFORM_LINUX\x10\x05\x12\x14\n\x10PLATFORM_BROWSER\x10\x06\x12\x14\n\x10PLATFORM_SERVICE\x10\x07*b\n\x0c\x41\x63\x63ountState\x12\x1d\n\x19\x41\x43\x43OUNT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43\x43OUNT_STATE_PENDING\x10\x01\x12\x18\n\x14\x41\x43\x43OUNT_STATE_ACTIVE\x10\x02\x42\t\xaa\x02\x06Kpm.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x14kpm/v1/session.proto\x12\x06kpm.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18kpm/v1/constraints.proto\"\x8e\x03\n\nDeviceInfo\x12\'\n\tdevice_id\x18\x01 \x01(\tB\n\xa2\xbb\x18\x06\x08\x01\x10\x01 $R\x08\x64\x65viceId\x12\x1c\n\x04name\x18\x02 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01 dR\x04name\x12\x34\n\x08platform\x18\x03 \x01(\x0e\x32\x10.kpm.v1.PlatformB\x06\xa2\xbb\x18\x02\x08\x01R\x08platform\x12/\n\x0e\x61pplication_id\x18\x04 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01 @R\rapplicationId\x12\x39\n\x13\x61pplication_version\x18\x05 \x01(\tB\x08\xa2\xbb\x18\x04\x08\x01  R\x12\x61pplicationVersion\x12-\n\x0bsigning_key\x18\x06 \x01(\x0c\x42\x0c\xa2\xbb\x18\x08\x08\x01\x18\x41 AP\x01R\nsigningKey\x12)\n\nshared_key\x18\x07 \x01(\x0c\x42\n\xa2\xbb\x18\x06\x18\x41 AP\x01R\tsharedKey\x12=\n\x10shared_key_proof\x18\x08 \x01(\x0b\x32\x13.kpm.v1.DeviceProofR\x0esharedKeyProof\"\x91\x01\n\x0b\x44\x65viceProof\x12\x36\n\x04time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xa2\xbb\x18\x02\x08\x01R\x04time\x12 \n\x05nonce\x18\x02 \x01(\x0c\x42\n\xa2\xbb\x18\x06\x08\x01\x18\x10 \x10R\x05nonce\x12(\n\tsignature\x18\x03 \x01(\x0c\x42\n\xa2\xbb\x18\x06\x08\x01\x18@ @R\tsignature\"\xc6\x02\n\x07Session\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12!\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\tR\x0b\x61\x63\x63\x65ssToken\x12\x46\n\x11\x61\x63\x63\x65ss_expires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0f\x61\x63\x63\x65ssExpiresAt\x12#\n\rrefresh_token\x18\x04 \x01(\tR\x0crefreshToken\x12H\n\x12refresh_expires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x10refreshExpiresAt\x12\x42\n\x0fkeys_held_until\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\rkeysHeldUntil\"\x8c\x03\n\x07\x41\x63\x63ount\x12\x1d\n\naccount_id\x18\x01 \x01(\tR\taccountId\x12\x14\n\x05\x65mail\x18\x02 \x01(\tR\x05\x65mail\x12*\n\x05state\x18\x03 \x01(\x0e\x32\x14.kpm.v1.AccountStateR\x05state\x12\x16\n\x06region\x18\x04 \x01(\tR\x06region\x12\x1a\n\x08language\x18\x05 \x01(\tR\x08language\x12+\n\x11marketing_consent\x18\x06 \x01(\x08R\x10marketingConsent\x12\x39\n\ncreated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tcreatedAt\x12\x37\n\tlapses_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08lapsesAt\x12!\n\x0chas_password\x18\t \x01(\x08R\x0bhasPassword\x12(\n\x10two_step_enabled\x18\n \x01(\x08R\x0etwoStepEnabled\"\x80\x01\n\nActivation\x12\x39\n\nexpires_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\texpiresAt\x12\x37\n\tresend_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08resendAt*\xb6\x01\n\x08Platform\x12\x18\n\x14PLATFORM_UNSPECIFIED\x10\x00\x12\x14\n\x10PLATFORM_ANDROID\x10\x01\x12\x10\n\x0cPLATFORM_IOS\x10\x02\x12\x14\n\x10PLATFORM_WINDOWS\x10\x03\x12\x12\n\x0ePLATFORM_MACOS\x10\x04\x12\x12\n\x0ePLATFORM_LINUX\x10\x05\x12\x14\n\x10PLATFORM_BROWSER\x10\x06\x12\x14\n\x10PLATFORM_SERVICE\x10\x07*b\n\x0c\x41\x63\x63ountState\x12\x1d\n\x19\x41\x43\x43OUNT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41\x43\x43OUNT_STATE_PENDING\x10\x01\x12\x18\n\x14\x41\x43\x43OUNT_STATE_ACTIVE\x10\x02\x42\t\xaa\x02\x06Kpm.V1b\x06proto3')
 
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, globals())
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'kpm.v1.session_pb2', globals())
@@ -35,24 +35,26 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _DEVICEINFO.fields_by_name['application_version']._serialized_options = b'\242\273\030\004\010\001  '
   _DEVICEINFO.fields_by_name['signing_key']._options = None
   _DEVICEINFO.fields_by_name['signing_key']._serialized_options = b'\242\273\030\010\010\001\030A AP\001'
+  _DEVICEINFO.fields_by_name['shared_key']._options = None
+  _DEVICEINFO.fields_by_name['shared_key']._serialized_options = b'\242\273\030\006\030A AP\001'
   _DEVICEPROOF.fields_by_name['time']._options = None
   _DEVICEPROOF.fields_by_name['time']._serialized_options = b'\242\273\030\002\010\001'
   _DEVICEPROOF.fields_by_name['nonce']._options = None
   _DEVICEPROOF.fields_by_name['nonce']._serialized_options = b'\242\273\030\006\010\001\030\020 \020'
   _DEVICEPROOF.fields_by_name['signature']._options = None
   _DEVICEPROOF.fields_by_name['signature']._serialized_options = b'\242\273\030\006\010\001\030@ @'
-  _PLATFORM._serialized_start=1249
-  _PLATFORM._serialized_end=1431
-  _ACCOUNTSTATE._serialized_start=1433
-  _ACCOUNTSTATE._serialized_end=1531
+  _PLATFORM._serialized_start=1500
+  _PLATFORM._serialized_end=1682
+  _ACCOUNTSTATE._serialized_start=1684
+  _ACCOUNTSTATE._serialized_end=1782
   _DEVICEINFO._serialized_start=92
-  _DEVICEINFO._serialized_end=384
-  _DEVICEPROOF._serialized_start=387
-  _DEVICEPROOF._serialized_end=532
-  _SESSION._serialized_start=535
-  _SESSION._serialized_end=793
-  _ACCOUNT._serialized_start=796
-  _ACCOUNT._serialized_end=1115
-  _ACTIVATION._serialized_start=1118
-  _ACTIVATION._serialized_end=1246
+  _DEVICEINFO._serialized_end=490
+  _DEVICEPROOF._serialized_start=493
+  _DEVICEPROOF._serialized_end=638
+  _SESSION._serialized_start=641
+  _SESSION._serialized_end=967
+  _ACCOUNT._serialized_start=970
+  _ACCOUNT._serialized_end=1366
+  _ACTIVATION._serialized_start=1369
+  _ACTIVATION._serialized_end=1497
 # @@protoc_insertion_point(module_scope)

@@ -1,6 +1,7 @@
 from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from kpm.v1 import constraints_pb2 as _constraints_pb2
+from kpm.v1 import security_pb2 as _security_pb2
 from kpm.v1 import session_pb2 as _session_pb2
 from kpm.v1 import vault_pb2 as _vault_pb2
 from google.protobuf.internal import containers as _containers
@@ -20,8 +21,11 @@ RESYNC_REASON_COMPACTED: ResyncReason
 RESYNC_REASON_CURSOR_AHEAD: ResyncReason
 RESYNC_REASON_GENERATION_CHANGED: ResyncReason
 RESYNC_REASON_UNSPECIFIED: ResyncReason
+REVOKED_REASON_ACCOUNT_DELETION: RevokedReason
 REVOKED_REASON_ACCOUNT_REMOVED: RevokedReason
+REVOKED_REASON_ACCOUNT_SUSPENDED: RevokedReason
 REVOKED_REASON_DEVICE_REVOKED: RevokedReason
+REVOKED_REASON_PASSWORD_CHANGED: RevokedReason
 REVOKED_REASON_SIGNED_OUT: RevokedReason
 REVOKED_REASON_TOKEN_REUSED: RevokedReason
 REVOKED_REASON_UNSPECIFIED: RevokedReason
@@ -245,7 +249,7 @@ class SyncRequest(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., reauth: _Optional[_Union[Reauth, _Mapping]] = ..., revoked_ack: _Optional[_Union[RevokedAck, _Mapping]] = ...) -> None: ...
 
 class SyncResponse(_message.Message):
-    __slots__ = ["caught_up", "changes", "go_away", "op_result", "ping", "resync_required", "revoked", "token_expiring", "welcome"]
+    __slots__ = ["caught_up", "changes", "go_away", "op_result", "ping", "resync_required", "revoked", "security_event", "token_expiring", "welcome"]
     CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     GO_AWAY_FIELD_NUMBER: _ClassVar[int]
@@ -253,6 +257,7 @@ class SyncResponse(_message.Message):
     PING_FIELD_NUMBER: _ClassVar[int]
     RESYNC_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     REVOKED_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_EVENT_FIELD_NUMBER: _ClassVar[int]
     TOKEN_EXPIRING_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     caught_up: CaughtUp
@@ -262,9 +267,10 @@ class SyncResponse(_message.Message):
     ping: Ping
     resync_required: ResyncRequired
     revoked: Revoked
+    security_event: _security_pb2.SecurityEvent
     token_expiring: TokenExpiring
     welcome: Welcome
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., op_result: _Optional[_Union[_vault_pb2.OperationResult, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., token_expiring: _Optional[_Union[TokenExpiring, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., revoked: _Optional[_Union[Revoked, _Mapping]] = ...) -> None: ...
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., op_result: _Optional[_Union[_vault_pb2.OperationResult, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., token_expiring: _Optional[_Union[TokenExpiring, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., revoked: _Optional[_Union[Revoked, _Mapping]] = ..., security_event: _Optional[_Union[_security_pb2.SecurityEvent, _Mapping]] = ...) -> None: ...
 
 class TokenExpiring(_message.Message):
     __slots__ = ["expires_at"]
@@ -283,20 +289,22 @@ class WatchRequest(_message.Message):
     def __init__(self, generation: _Optional[int] = ..., cursor: _Optional[int] = ..., chain_hash: _Optional[bytes] = ...) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ["caught_up", "changes", "go_away", "ping", "resync_required", "welcome"]
+    __slots__ = ["caught_up", "changes", "go_away", "ping", "resync_required", "security_event", "welcome"]
     CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     GO_AWAY_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     RESYNC_REQUIRED_FIELD_NUMBER: _ClassVar[int]
+    SECURITY_EVENT_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     caught_up: CaughtUp
     changes: Changes
     go_away: GoAway
     ping: Ping
     resync_required: ResyncRequired
+    security_event: _security_pb2.SecurityEvent
     welcome: Welcome
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ...) -> None: ...
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., security_event: _Optional[_Union[_security_pb2.SecurityEvent, _Mapping]] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ["compacted_seq", "generation", "head_seq", "heartbeat", "key_epoch", "last_op_seq", "limits", "server_time", "version"]

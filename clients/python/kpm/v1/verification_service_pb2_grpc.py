@@ -6,7 +6,7 @@ from kpm.v1 import verification_service_pb2 as kpm_dot_v1_dot_verification__serv
 
 
 class VerificationServiceStub(object):
-    """Verifies addresses.
+    """Verifies people and addresses.
     """
 
     def __init__(self, channel):
@@ -15,6 +15,11 @@ class VerificationServiceStub(object):
         Args:
             channel: A grpc.Channel.
         """
+        self.NewSecurityCheck = channel.unary_unary(
+                '/kpm.v1.VerificationService/NewSecurityCheck',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.NewSecurityCheckRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.NewSecurityCheckResponse.FromString,
+                )
         self.ActivateAccount = channel.unary_unary(
                 '/kpm.v1.VerificationService/ActivateAccount',
                 request_serializer=kpm_dot_v1_dot_verification__service__pb2.ActivateAccountRequest.SerializeToString,
@@ -30,11 +35,78 @@ class VerificationServiceStub(object):
                 request_serializer=kpm_dot_v1_dot_verification__service__pb2.ResendActivationRequest.SerializeToString,
                 response_deserializer=kpm_dot_v1_dot_verification__service__pb2.ResendActivationResponse.FromString,
                 )
+        self.SendSignInCode = channel.unary_unary(
+                '/kpm.v1.VerificationService/SendSignInCode',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.SendSignInCodeRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.SendSignInCodeResponse.FromString,
+                )
+        self.CompleteTwoStep = channel.unary_unary(
+                '/kpm.v1.VerificationService/CompleteTwoStep',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.CompleteTwoStepRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.CompleteTwoStepResponse.FromString,
+                )
+        self.GetTwoStepSettings = channel.unary_unary(
+                '/kpm.v1.VerificationService/GetTwoStepSettings',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.GetTwoStepSettingsRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.GetTwoStepSettingsResponse.FromString,
+                )
+        self.StartAuthenticator = channel.unary_unary(
+                '/kpm.v1.VerificationService/StartAuthenticator',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.StartAuthenticatorRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.StartAuthenticatorResponse.FromString,
+                )
+        self.ConfirmAuthenticator = channel.unary_unary(
+                '/kpm.v1.VerificationService/ConfirmAuthenticator',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.ConfirmAuthenticatorRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.ConfirmAuthenticatorResponse.FromString,
+                )
+        self.StartPhone = channel.unary_unary(
+                '/kpm.v1.VerificationService/StartPhone',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.StartPhoneRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.StartPhoneResponse.FromString,
+                )
+        self.ConfirmPhone = channel.unary_unary(
+                '/kpm.v1.VerificationService/ConfirmPhone',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.ConfirmPhoneRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.ConfirmPhoneResponse.FromString,
+                )
+        self.RemoveFactor = channel.unary_unary(
+                '/kpm.v1.VerificationService/RemoveFactor',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.RemoveFactorRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.RemoveFactorResponse.FromString,
+                )
+        self.GenerateRecoveryCodes = channel.unary_unary(
+                '/kpm.v1.VerificationService/GenerateRecoveryCodes',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.GenerateRecoveryCodesRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.GenerateRecoveryCodesResponse.FromString,
+                )
+        self.ListTrustedDevices = channel.unary_unary(
+                '/kpm.v1.VerificationService/ListTrustedDevices',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.ListTrustedDevicesRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.ListTrustedDevicesResponse.FromString,
+                )
+        self.ForgetTrustedDevice = channel.unary_unary(
+                '/kpm.v1.VerificationService/ForgetTrustedDevice',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.ForgetTrustedDeviceRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.ForgetTrustedDeviceResponse.FromString,
+                )
+        self.CancelSupportCase = channel.unary_unary(
+                '/kpm.v1.VerificationService/CancelSupportCase',
+                request_serializer=kpm_dot_v1_dot_verification__service__pb2.CancelSupportCaseRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_verification__service__pb2.CancelSupportCaseResponse.FromString,
+                )
 
 
 class VerificationServiceServicer(object):
-    """Verifies addresses.
+    """Verifies people and addresses.
     """
+
+    def NewSecurityCheck(self, request, context):
+        """A new picture, or a code mailed instead of it for people who can't see a picture.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
 
     def ActivateAccount(self, request, context):
         """Activates a pending account. Takes the mailed token with the live session of
@@ -58,9 +130,99 @@ class VerificationServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SendSignInCode(self, request, context):
+        """Sends a code by SMS: for the ticket of a TwoStepRequired, or for a re-authentication in the calling session.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CompleteTwoStep(self, request, context):
+        """The second step of a sign-in; connects the device. A ticket has five tries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetTwoStepSettings(self, request, context):
+        """Which factors the account has.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartAuthenticator(self, request, context):
+        """Makes a secret for an authenticator app. Nothing changes until ConfirmAuthenticator.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmAuthenticator(self, request, context):
+        """Turns the authenticator on, or replaces the former one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartPhone(self, request, context):
+        """Sends a code to a number that is to become a factor. Nothing changes until ConfirmPhone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ConfirmPhone(self, request, context):
+        """Turns codes by SMS on, or replaces the former number.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RemoveFactor(self, request, context):
+        """Removes a factor. Without the last one two-step verification is off, and the recovery codes end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GenerateRecoveryCodes(self, request, context):
+        """Ten new recovery codes; the former ones end.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTrustedDevices(self, request, context):
+        """The devices that skip the second step.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ForgetTrustedDevice(self, request, context):
+        """Ends the trust in a device.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelSupportCase(self, request, context):
+        """Cancels what support has started on the account, with the mailed token or from a session: a reset of two-step verification
+        before it takes effect, a change of region within seven days after it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_VerificationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'NewSecurityCheck': grpc.unary_unary_rpc_method_handler(
+                    servicer.NewSecurityCheck,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.NewSecurityCheckRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.NewSecurityCheckResponse.SerializeToString,
+            ),
             'ActivateAccount': grpc.unary_unary_rpc_method_handler(
                     servicer.ActivateAccount,
                     request_deserializer=kpm_dot_v1_dot_verification__service__pb2.ActivateAccountRequest.FromString,
@@ -76,6 +238,66 @@ def add_VerificationServiceServicer_to_server(servicer, server):
                     request_deserializer=kpm_dot_v1_dot_verification__service__pb2.ResendActivationRequest.FromString,
                     response_serializer=kpm_dot_v1_dot_verification__service__pb2.ResendActivationResponse.SerializeToString,
             ),
+            'SendSignInCode': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendSignInCode,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.SendSignInCodeRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.SendSignInCodeResponse.SerializeToString,
+            ),
+            'CompleteTwoStep': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompleteTwoStep,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.CompleteTwoStepRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.CompleteTwoStepResponse.SerializeToString,
+            ),
+            'GetTwoStepSettings': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTwoStepSettings,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.GetTwoStepSettingsRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.GetTwoStepSettingsResponse.SerializeToString,
+            ),
+            'StartAuthenticator': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartAuthenticator,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.StartAuthenticatorRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.StartAuthenticatorResponse.SerializeToString,
+            ),
+            'ConfirmAuthenticator': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmAuthenticator,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.ConfirmAuthenticatorRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.ConfirmAuthenticatorResponse.SerializeToString,
+            ),
+            'StartPhone': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartPhone,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.StartPhoneRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.StartPhoneResponse.SerializeToString,
+            ),
+            'ConfirmPhone': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmPhone,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.ConfirmPhoneRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.ConfirmPhoneResponse.SerializeToString,
+            ),
+            'RemoveFactor': grpc.unary_unary_rpc_method_handler(
+                    servicer.RemoveFactor,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.RemoveFactorRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.RemoveFactorResponse.SerializeToString,
+            ),
+            'GenerateRecoveryCodes': grpc.unary_unary_rpc_method_handler(
+                    servicer.GenerateRecoveryCodes,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.GenerateRecoveryCodesRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.GenerateRecoveryCodesResponse.SerializeToString,
+            ),
+            'ListTrustedDevices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrustedDevices,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.ListTrustedDevicesRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.ListTrustedDevicesResponse.SerializeToString,
+            ),
+            'ForgetTrustedDevice': grpc.unary_unary_rpc_method_handler(
+                    servicer.ForgetTrustedDevice,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.ForgetTrustedDeviceRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.ForgetTrustedDeviceResponse.SerializeToString,
+            ),
+            'CancelSupportCase': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelSupportCase,
+                    request_deserializer=kpm_dot_v1_dot_verification__service__pb2.CancelSupportCaseRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_verification__service__pb2.CancelSupportCaseResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'kpm.v1.VerificationService', rpc_method_handlers)
@@ -84,8 +306,25 @@ def add_VerificationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class VerificationService(object):
-    """Verifies addresses.
+    """Verifies people and addresses.
     """
+
+    @staticmethod
+    def NewSecurityCheck(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/NewSecurityCheck',
+            kpm_dot_v1_dot_verification__service__pb2.NewSecurityCheckRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.NewSecurityCheckResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 
     @staticmethod
     def ActivateAccount(request,
@@ -135,5 +374,209 @@ class VerificationService(object):
         return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/ResendActivation',
             kpm_dot_v1_dot_verification__service__pb2.ResendActivationRequest.SerializeToString,
             kpm_dot_v1_dot_verification__service__pb2.ResendActivationResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def SendSignInCode(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/SendSignInCode',
+            kpm_dot_v1_dot_verification__service__pb2.SendSignInCodeRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.SendSignInCodeResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CompleteTwoStep(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/CompleteTwoStep',
+            kpm_dot_v1_dot_verification__service__pb2.CompleteTwoStepRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.CompleteTwoStepResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetTwoStepSettings(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/GetTwoStepSettings',
+            kpm_dot_v1_dot_verification__service__pb2.GetTwoStepSettingsRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.GetTwoStepSettingsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartAuthenticator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/StartAuthenticator',
+            kpm_dot_v1_dot_verification__service__pb2.StartAuthenticatorRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.StartAuthenticatorResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ConfirmAuthenticator(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/ConfirmAuthenticator',
+            kpm_dot_v1_dot_verification__service__pb2.ConfirmAuthenticatorRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.ConfirmAuthenticatorResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def StartPhone(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/StartPhone',
+            kpm_dot_v1_dot_verification__service__pb2.StartPhoneRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.StartPhoneResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ConfirmPhone(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/ConfirmPhone',
+            kpm_dot_v1_dot_verification__service__pb2.ConfirmPhoneRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.ConfirmPhoneResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def RemoveFactor(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/RemoveFactor',
+            kpm_dot_v1_dot_verification__service__pb2.RemoveFactorRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.RemoveFactorResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GenerateRecoveryCodes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/GenerateRecoveryCodes',
+            kpm_dot_v1_dot_verification__service__pb2.GenerateRecoveryCodesRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.GenerateRecoveryCodesResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListTrustedDevices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/ListTrustedDevices',
+            kpm_dot_v1_dot_verification__service__pb2.ListTrustedDevicesRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.ListTrustedDevicesResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ForgetTrustedDevice(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/ForgetTrustedDevice',
+            kpm_dot_v1_dot_verification__service__pb2.ForgetTrustedDeviceRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.ForgetTrustedDeviceResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def CancelSupportCase(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VerificationService/CancelSupportCase',
+            kpm_dot_v1_dot_verification__service__pb2.CancelSupportCaseRequest.SerializeToString,
+            kpm_dot_v1_dot_verification__service__pb2.CancelSupportCaseResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -4,20 +4,24 @@
 
 // Accounts, sessions and devices.
 
-import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_kpm_v1_constraints } from "./constraints_pb.js";
-import type { Account, Activation, DeviceInfo, DeviceProof, Platform, Session } from "./session_pb.js";
+import type { Reauthentication, SecondFactor, SecurityCheckAnswer, SecurityCheckRequired, SecurityEvent } from "./security_pb.js";
+import { file_kpm_v1_security } from "./security_pb.js";
+import type { Account, Activation, DeviceProof, Platform, Session } from "./session_pb.js";
 import { file_kpm_v1_session } from "./session_pb.js";
+import type { CompleteFederatedSignInRequestSchema, CompleteFederatedSignInResponseSchema, CreateAccountRequestSchema, CreateAccountResponseSchema, FederatedCredential, GetSignInHintsRequestSchema, GetSignInHintsResponseSchema, IdentityProvider, SignInMethod, SignInRequestSchema, SignInResponseSchema, StartFederatedSignInRequestSchema, StartFederatedSignInResponseSchema } from "./sign_in_pb.js";
+import { file_kpm_v1_sign_in } from "./sign_in_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kpm/v1/account_service.proto.
  */
 export const file_kpm_v1_account_service: GenFile = /*@__PURE__*/
-  fileDesc("ChxrcG0vdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgZrcG0udjEiTwoXR2V0U2lnbkluT3B0aW9uc1JlcXVlc3QSGgoGbG9jYWxlGAEgASgJQgqiuxgGCAEgI0gBEhgKBnJlZ2lvbhgCIAEoCUIIorsYBBgCIAIiUAoGUmVnaW9uEgwKBGNvZGUYASABKAkSDAoEbmFtZRgCIAEoCRIRCglsYW5ndWFnZXMYAyADKAkSFwoPYXBwbGljYXRpb25faWRzGAQgAygJIqgBCg1QYXNzd29yZFJ1bGVzEhIKCm1pbl9sZW5ndGgYASABKAUSEgoKbWF4X2xlbmd0aBgCIAEoBRINCgVkaWdpdBgDIAEoCBIZChFsb3dlcl9jYXNlX2xldHRlchgEIAEoCBIZChF1cHBlcl9jYXNlX2xldHRlchgFIAEoCBIWCg5ub193aGl0ZV9zcGFjZRgGIAEoCBISCgpub3RfY29tbW9uGAcgASgIIj4KC0NvbnNlbnRUZXh0Eg8KB3ZlcnNpb24YASABKAkSEAoIbGFuZ3VhZ2UYAiABKAkSDAoEdGV4dBgDIAEoCSLaAQoYR2V0U2lnbkluT3B0aW9uc1Jlc3BvbnNlEhcKD3NlbGVjdGVkX3JlZ2lvbhgBIAEoCRIfCgdyZWdpb25zGAIgAygLMg4ua3BtLnYxLlJlZ2lvbhIlCgdtZXRob2RzGAMgAygOMhQua3BtLnYxLlNpZ25Jbk1ldGhvZBItCg5wYXNzd29yZF9ydWxlcxgEIAEoCzIVLmtwbS52MS5QYXNzd29yZFJ1bGVzEi4KEW1hcmtldGluZ19jb25zZW50GAUgASgLMhMua3BtLnYxLkNvbnNlbnRUZXh0IqECChRDcmVhdGVBY2NvdW50UmVxdWVzdBIaCgVlbWFpbBgBIAEoCUILorsYBwgBIP4BMAESHQoIcGFzc3dvcmQYAiABKAlCC6K7GAcIASCACFgBEioKFXBhc3N3b3JkX2NvbmZpcm1hdGlvbhgDIAEoCUILorsYBwgBIIAIWAESGgoGcmVnaW9uGAQgASgJQgqiuxgGCAEYAiACEhwKCGxhbmd1YWdlGAUgASgJQgqiuxgGCAEgI0gBEhkKEW1hcmtldGluZ19jb25zZW50GAYgASgIEiEKD2NvbnNlbnRfdmVyc2lvbhgHIAEoCUIIorsYBAgBICASKgoGZGV2aWNlGAggASgLMhIua3BtLnYxLkRldmljZUluZm9CBqK7GAIIASJ8Cg5BY2NvdW50Q3JlYXRlZBIgCgdhY2NvdW50GAEgASgLMg8ua3BtLnYxLkFjY291bnQSIAoHc2Vzc2lvbhgCIAEoCzIPLmtwbS52MS5TZXNzaW9uEiYKCmFjdGl2YXRpb24YAyABKAsyEi5rcG0udjEuQWN0aXZhdGlvbiJNChVDcmVhdGVBY2NvdW50UmVzcG9uc2USKQoHY3JlYXRlZBgBIAEoCzIWLmtwbS52MS5BY2NvdW50Q3JlYXRlZEgAQgkKB291dGNvbWUidgoNU2lnbkluUmVxdWVzdBIaCgVlbWFpbBgBIAEoCUILorsYBwgBIP4BMAESHQoIcGFzc3dvcmQYAiABKAlCC6K7GAcIASCACFgBEioKBmRldmljZRgDIAEoCzISLmtwbS52MS5EZXZpY2VJbmZvQgaiuxgCCAEiTgoIU2lnbmVkSW4SIAoHYWNjb3VudBgBIAEoCzIPLmtwbS52MS5BY2NvdW50EiAKB3Nlc3Npb24YAiABKAsyDy5rcG0udjEuU2Vzc2lvbiJCCg5TaWduSW5SZXNwb25zZRIlCglzaWduZWRfaW4YASABKAsyEC5rcG0udjEuU2lnbmVkSW5IAEIJCgdvdXRjb21lImUKFVJlZnJlc2hTZXNzaW9uUmVxdWVzdBIgCg1yZWZyZXNoX3Rva2VuGAEgASgJQgmiuxgFCAEggAISKgoFcHJvb2YYAiABKAsyEy5rcG0udjEuRGV2aWNlUHJvb2ZCBqK7GAIIASI6ChZSZWZyZXNoU2Vzc2lvblJlc3BvbnNlEiAKB3Nlc3Npb24YASABKAsyDy5rcG0udjEuU2Vzc2lvbiIwCg5TaWduT3V0UmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkIhEKD1NpZ25PdXRSZXNwb25zZSITChFHZXRBY2NvdW50UmVxdWVzdCJeChJHZXRBY2NvdW50UmVzcG9uc2USIAoHYWNjb3VudBgBIAEoCzIPLmtwbS52MS5BY2NvdW50EiYKCmFjdGl2YXRpb24YAiABKAsyEi5rcG0udjEuQWN0aXZhdGlvbiJNChJMaXN0RGV2aWNlc1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQgeiuxgDQMgBEhsKCnBhZ2VfdG9rZW4YAiABKAlCB6K7GAMggAIijgMKBkRldmljZRIRCglkZXZpY2VfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIiCghwbGF0Zm9ybRgDIAEoDjIQLmtwbS52MS5QbGF0Zm9ybRIWCg5hcHBsaWNhdGlvbl9pZBgEIAEoCRIbChNhcHBsaWNhdGlvbl92ZXJzaW9uGAUgASgJEg8KB2N1cnJlbnQYBiABKAgSLQoJbGlua2VkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3NlZW5fYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBm9ubGluZRgJIAEoCBIuCgpyZXZva2VkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI+ChpyZXZvY2F0aW9uX2Fja25vd2xlZGdlZF9hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGAoQYWNrbm93bGVkZ2VkX3NlcRgMIAEoBCJPChNMaXN0RGV2aWNlc1Jlc3BvbnNlEh8KB2RldmljZXMYASADKAsyDi5rcG0udjEuRGV2aWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChNSZXZva2VEZXZpY2VSZXF1ZXN0Eh4KCnJlcXVlc3RfaWQYASABKAlCCqK7GAYIARABICQSHQoJZGV2aWNlX2lkGAIgASgJQgqiuxgGCAEQASAkIjYKFFJldm9rZURldmljZVJlc3BvbnNlEh4KBmRldmljZRgBIAEoCzIOLmtwbS52MS5EZXZpY2UqSwoMU2lnbkluTWV0aG9kEh4KGlNJR05fSU5fTUVUSE9EX1VOU1BFQ0lGSUVEEAASGwoXU0lHTl9JTl9NRVRIT0RfUEFTU1dPUkQQATKMBQoOQWNjb3VudFNlcnZpY2USXgoQR2V0U2lnbkluT3B0aW9ucxIfLmtwbS52MS5HZXRTaWduSW5PcHRpb25zUmVxdWVzdBogLmtwbS52MS5HZXRTaWduSW5PcHRpb25zUmVzcG9uc2UiB5ACAai7GAESUgoNQ3JlYXRlQWNjb3VudBIcLmtwbS52MS5DcmVhdGVBY2NvdW50UmVxdWVzdBodLmtwbS52MS5DcmVhdGVBY2NvdW50UmVzcG9uc2UiBKi7GAESPQoGU2lnbkluEhUua3BtLnYxLlNpZ25JblJlcXVlc3QaFi5rcG0udjEuU2lnbkluUmVzcG9uc2UiBKi7GAESVQoOUmVmcmVzaFNlc3Npb24SHS5rcG0udjEuUmVmcmVzaFNlc3Npb25SZXF1ZXN0Gh4ua3BtLnYxLlJlZnJlc2hTZXNzaW9uUmVzcG9uc2UiBKi7GAESQAoHU2lnbk91dBIWLmtwbS52MS5TaWduT3V0UmVxdWVzdBoXLmtwbS52MS5TaWduT3V0UmVzcG9uc2UiBKi7GAMSTAoKR2V0QWNjb3VudBIZLmtwbS52MS5HZXRBY2NvdW50UmVxdWVzdBoaLmtwbS52MS5HZXRBY2NvdW50UmVzcG9uc2UiB5ACAai7GAMSTwoLTGlzdERldmljZXMSGi5rcG0udjEuTGlzdERldmljZXNSZXF1ZXN0Ghsua3BtLnYxLkxpc3REZXZpY2VzUmVzcG9uc2UiB5ACAai7GAMSTwoMUmV2b2tlRGV2aWNlEhsua3BtLnYxLlJldm9rZURldmljZVJlcXVlc3QaHC5rcG0udjEuUmV2b2tlRGV2aWNlUmVzcG9uc2UiBKi7GARCCaoCBktwbS5WMWIGcHJvdG8z", [file_google_protobuf_timestamp, file_kpm_v1_constraints, file_kpm_v1_session]);
+  fileDesc("ChxrcG0vdjEvYWNjb3VudF9zZXJ2aWNlLnByb3RvEgZrcG0udjEiTwoXR2V0U2lnbkluT3B0aW9uc1JlcXVlc3QSGgoGbG9jYWxlGAEgASgJQgqiuxgGCAEgI0gBEhgKBnJlZ2lvbhgCIAEoCUIIorsYBBgCIAIiUAoGUmVnaW9uEgwKBGNvZGUYASABKAkSDAoEbmFtZRgCIAEoCRIRCglsYW5ndWFnZXMYAyADKAkSFwoPYXBwbGljYXRpb25faWRzGAQgAygJIqgBCg1QYXNzd29yZFJ1bGVzEhIKCm1pbl9sZW5ndGgYASABKAUSEgoKbWF4X2xlbmd0aBgCIAEoBRINCgVkaWdpdBgDIAEoCBIZChFsb3dlcl9jYXNlX2xldHRlchgEIAEoCBIZChF1cHBlcl9jYXNlX2xldHRlchgFIAEoCBIWCg5ub193aGl0ZV9zcGFjZRgGIAEoCBISCgpub3RfY29tbW9uGAcgASgIIj4KC0NvbnNlbnRUZXh0Eg8KB3ZlcnNpb24YASABKAkSEAoIbGFuZ3VhZ2UYAiABKAkSDAoEdGV4dBgDIAEoCSKHAgoYR2V0U2lnbkluT3B0aW9uc1Jlc3BvbnNlEhcKD3NlbGVjdGVkX3JlZ2lvbhgBIAEoCRIfCgdyZWdpb25zGAIgAygLMg4ua3BtLnYxLlJlZ2lvbhIlCgdtZXRob2RzGAMgAygOMhQua3BtLnYxLlNpZ25Jbk1ldGhvZBItCg5wYXNzd29yZF9ydWxlcxgEIAEoCzIVLmtwbS52MS5QYXNzd29yZFJ1bGVzEi4KEW1hcmtldGluZ19jb25zZW50GAUgASgLMhMua3BtLnYxLkNvbnNlbnRUZXh0EisKCXByb3ZpZGVycxgGIAMoCzIYLmtwbS52MS5JZGVudGl0eVByb3ZpZGVyImUKFVJlZnJlc2hTZXNzaW9uUmVxdWVzdBIgCg1yZWZyZXNoX3Rva2VuGAEgASgJQgmiuxgFCAEggAISKgoFcHJvb2YYAiABKAsyEy5rcG0udjEuRGV2aWNlUHJvb2ZCBqK7GAIIASI6ChZSZWZyZXNoU2Vzc2lvblJlc3BvbnNlEiAKB3Nlc3Npb24YASABKAsyDy5rcG0udjEuU2Vzc2lvbiJECg5TaWduT3V0UmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkEhIKCmV2ZXJ5d2hlcmUYAiABKAgiEQoPU2lnbk91dFJlc3BvbnNlIhMKEUdldEFjY291bnRSZXF1ZXN0Il4KEkdldEFjY291bnRSZXNwb25zZRIgCgdhY2NvdW50GAEgASgLMg8ua3BtLnYxLkFjY291bnQSJgoKYWN0aXZhdGlvbhgCIAEoCzISLmtwbS52MS5BY3RpdmF0aW9uIk0KEkxpc3REZXZpY2VzUmVxdWVzdBIaCglwYWdlX3NpemUYASABKAVCB6K7GANAyAESGwoKcGFnZV90b2tlbhgCIAEoCUIHorsYAyCAAiLXAwoGRGV2aWNlEhEKCWRldmljZV9pZBgBIAEoCRIMCgRuYW1lGAIgASgJEiIKCHBsYXRmb3JtGAMgASgOMhAua3BtLnYxLlBsYXRmb3JtEhYKDmFwcGxpY2F0aW9uX2lkGAQgASgJEhsKE2FwcGxpY2F0aW9uX3ZlcnNpb24YBSABKAkSDwoHY3VycmVudBgGIAEoCBItCglsaW5rZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjAKDGxhc3Rfc2Vlbl9hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGb25saW5lGAkgASgIEi4KCnJldm9rZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEj4KGnJldm9jYXRpb25fYWNrbm93bGVkZ2VkX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIYChBhY2tub3dsZWRnZWRfc2VxGAwgASgEEhIKCnNlc3Npb25faWQYDSABKAkSMwoPa2V5c19oZWxkX3VudGlsGA4gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJPChNMaXN0RGV2aWNlc1Jlc3BvbnNlEh8KB2RldmljZXMYASADKAsyDi5rcG0udjEuRGV2aWNlEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChNSZXZva2VEZXZpY2VSZXF1ZXN0Eh4KCnJlcXVlc3RfaWQYASABKAlCCqK7GAYIARABICQSHQoJZGV2aWNlX2lkGAIgASgJQgqiuxgGCAEQASAkIjYKFFJldm9rZURldmljZVJlc3BvbnNlEh4KBmRldmljZRgBIAEoCzIOLmtwbS52MS5EZXZpY2UibAoTUmVuYW1lRGV2aWNlUmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkEh0KCWRldmljZV9pZBgCIAEoCUIKorsYBggBEAEgJBIWCgRuYW1lGAMgASgJQgiiuxgECAEgZCI2ChRSZW5hbWVEZXZpY2VSZXNwb25zZRIeCgZkZXZpY2UYASABKAsyDi5rcG0udjEuRGV2aWNlIrsBChRVcGRhdGVBY2NvdW50UmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkEh8KCGxhbmd1YWdlGAIgASgJQgiiuxgEICNIAUgAiAEBEh4KEW1hcmtldGluZ19jb25zZW50GAMgASgISAGIAQESHwoPY29uc2VudF92ZXJzaW9uGAQgASgJQgaiuxgCICBCCwoJX2xhbmd1YWdlQhQKEl9tYXJrZXRpbmdfY29uc2VudCI5ChVVcGRhdGVBY2NvdW50UmVzcG9uc2USIAoHYWNjb3VudBgBIAEoCzIPLmtwbS52MS5BY2NvdW50IoQBChVBcHByb3ZlU2Vzc2lvblJlcXVlc3QSHgoKcmVxdWVzdF9pZBgBIAEoCUIKorsYBggBEAEgJBIeCgpzZXNzaW9uX2lkGAIgASgJQgqiuxgGCAEQASAkEisKDXNlY29uZF9mYWN0b3IYAyABKAsyFC5rcG0udjEuU2Vjb25kRmFjdG9yIhgKFkFwcHJvdmVTZXNzaW9uUmVzcG9uc2UixgEKFUNoYW5nZVBhc3N3b3JkUmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkEjoKEHJlYXV0aGVudGljYXRpb24YAiABKAsyGC5rcG0udjEuUmVhdXRoZW50aWNhdGlvbkIGorsYAggBEiEKDG5ld19wYXNzd29yZBgDIAEoCUILorsYBwgBIIAIWAESLgoZbmV3X3Bhc3N3b3JkX2NvbmZpcm1hdGlvbhgEIAEoCUILorsYBwgBIIAIWAEiGAoWQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSJsChlTdGFydFBhc3N3b3JkUmVzZXRSZXF1ZXN0EhoKBWVtYWlsGAEgASgJQguiuxgHCAEg/gEwARIzCg5zZWN1cml0eV9jaGVjaxgCIAEoCzIbLmtwbS52MS5TZWN1cml0eUNoZWNrQW5zd2VyInUKFFBhc3N3b3JkUmVzZXRTdGFydGVkEi4KCmV4cGlyZXNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXJlc2VuZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAimgEKGlN0YXJ0UGFzc3dvcmRSZXNldFJlc3BvbnNlEi8KB3N0YXJ0ZWQYASABKAsyHC5rcG0udjEuUGFzc3dvcmRSZXNldFN0YXJ0ZWRIABJAChdzZWN1cml0eV9jaGVja19yZXF1aXJlZBgCIAEoCzIdLmtwbS52MS5TZWN1cml0eUNoZWNrUmVxdWlyZWRIAEIJCgdvdXRjb21lIosBChxDb21wbGV0ZVBhc3N3b3JkUmVzZXRSZXF1ZXN0EhgKBXRva2VuGAEgASgJQgmiuxgFCAEggAESIQoMbmV3X3Bhc3N3b3JkGAIgASgJQguiuxgHCAEggAhYARIuChluZXdfcGFzc3dvcmRfY29uZmlybWF0aW9uGAMgASgJQguiuxgHCAEggAhYASJUCh1Db21wbGV0ZVBhc3N3b3JkUmVzZXRSZXNwb25zZRIzCg9rZXlzX2hlbGRfdW50aWwYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIpUBChdTdGFydEVtYWlsQ2hhbmdlUmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkEjoKEHJlYXV0aGVudGljYXRpb24YAiABKAsyGC5rcG0udjEuUmVhdXRoZW50aWNhdGlvbkIGorsYAggBEh4KCW5ld19lbWFpbBgDIAEoCUILorsYBwgBIP4BMAEiSgoYU3RhcnRFbWFpbENoYW5nZVJlc3BvbnNlEi4KCmV4cGlyZXNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjYKGkNvbXBsZXRlRW1haWxDaGFuZ2VSZXF1ZXN0EhgKBXRva2VuGAEgASgJQgmiuxgFCAEggAEiXwobQ29tcGxldGVFbWFpbENoYW5nZVJlc3BvbnNlEhgKEGZvcm1lcl9jb25maXJtZWQYASABKAgSFQoNbmV3X2NvbmZpcm1lZBgCIAEoCBIPCgdjaGFuZ2VkGAMgASgIInIKFERlbGV0ZUFjY291bnRSZXF1ZXN0Eh4KCnJlcXVlc3RfaWQYASABKAlCCqK7GAYIARABICQSOgoQcmVhdXRoZW50aWNhdGlvbhgCIAEoCzIYLmtwbS52MS5SZWF1dGhlbnRpY2F0aW9uQgaiuxgCCAEiRwoVRGVsZXRlQWNjb3VudFJlc3BvbnNlEi4KCmRlbGV0ZXNfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjEKFUNhbmNlbERlbGV0aW9uUmVxdWVzdBIYCgV0b2tlbhgBIAEoCUIJorsYBQgBIIABIhgKFkNhbmNlbERlbGV0aW9uUmVzcG9uc2UiTwoVTGlzdElkZW50aXRpZXNSZXF1ZXN0EhkKCXBhZ2Vfc2l6ZRgBIAEoBUIGorsYAkBkEhsKCnBhZ2VfdG9rZW4YAiABKAlCB6K7GAMggAIiygEKCElkZW50aXR5EhMKC2lkZW50aXR5X2lkGAEgASgJEhMKC3Byb3ZpZGVyX2lkGAIgASgJEiQKBm1ldGhvZBgDIAEoDjIULmtwbS52MS5TaWduSW5NZXRob2QSDQoFZW1haWwYBCABKAkSLQoJbGlua2VkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIwCgxsYXN0X3VzZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlcKFkxpc3RJZGVudGl0aWVzUmVzcG9uc2USJAoKaWRlbnRpdGllcxgBIAMoCzIQLmtwbS52MS5JZGVudGl0eRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiqgEKE0xpbmtJZGVudGl0eVJlcXVlc3QSHgoKcmVxdWVzdF9pZBgBIAEoCUIKorsYBggBEAEgJBI6ChByZWF1dGhlbnRpY2F0aW9uGAIgASgLMhgua3BtLnYxLlJlYXV0aGVudGljYXRpb25CBqK7GAIIARI3CgpjcmVkZW50aWFsGAMgASgLMhsua3BtLnYxLkZlZGVyYXRlZENyZWRlbnRpYWxCBqK7GAIIASI6ChRMaW5rSWRlbnRpdHlSZXNwb25zZRIiCghpZGVudGl0eRgBIAEoCzIQLmtwbS52MS5JZGVudGl0eSKUAQoVVW5saW5rSWRlbnRpdHlSZXF1ZXN0Eh4KCnJlcXVlc3RfaWQYASABKAlCCqK7GAYIARABICQSOgoQcmVhdXRoZW50aWNhdGlvbhgCIAEoCzIYLmtwbS52MS5SZWF1dGhlbnRpY2F0aW9uQgaiuxgCCAESHwoLaWRlbnRpdHlfaWQYAyABKAlCCqK7GAYIARABICQiGAoWVW5saW5rSWRlbnRpdHlSZXNwb25zZSJRChdMaXN0QXBwbGljYXRpb25zUmVxdWVzdBIZCglwYWdlX3NpemUYASABKAVCBqK7GAJAZBIbCgpwYWdlX3Rva2VuGAIgASgJQgeiuxgDIIACIkwKC0FwcGxpY2F0aW9uEhYKDmFwcGxpY2F0aW9uX2lkGAEgASgJEgwKBG5hbWUYAiABKAkSFwoPbWluaW11bV92ZXJzaW9uGAMgASgJIl4KGExpc3RBcHBsaWNhdGlvbnNSZXNwb25zZRIpCgxhcHBsaWNhdGlvbnMYASADKAsyEy5rcG0udjEuQXBwbGljYXRpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlQKGUxpc3RTZWN1cml0eUV2ZW50c1JlcXVlc3QSGgoJcGFnZV9zaXplGAEgASgFQgeiuxgDQMgBEhsKCnBhZ2VfdG9rZW4YAiABKAlCB6K7GAMggAIiXAoaTGlzdFNlY3VyaXR5RXZlbnRzUmVzcG9uc2USJQoGZXZlbnRzGAEgAygLMhUua3BtLnYxLlNlY3VyaXR5RXZlbnQSFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlYKGEV4cG9ydEFjY291bnREYXRhUmVxdWVzdBI6ChByZWF1dGhlbnRpY2F0aW9uGAEgASgLMhgua3BtLnYxLlJlYXV0aGVudGljYXRpb25CBqK7GAIIASJ0Cg1Db25zZW50UmVjb3JkEi4KCmRlY2lkZWRfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBWdpdmVuGAIgASgIEhQKDHRleHRfdmVyc2lvbhgDIAEoCRIOCgZzb3VyY2UYBCABKAkilAEKDVNlc3Npb25SZWNvcmQSEgoKc2Vzc2lvbl9pZBgBIAEoCRIRCglkZXZpY2VfaWQYAiABKAkSLgoKY3JlYXRlZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjMKCUV4cG9ydEVuZBITCgtldmVudF9jb3VudBgBIAEoBBIRCgloZWFkX2hhc2gYAiABKAwirQIKGUV4cG9ydEFjY291bnREYXRhUmVzcG9uc2USIgoHYWNjb3VudBgBIAEoCzIPLmtwbS52MS5BY2NvdW50SAASKAoHY29uc2VudBgCIAEoCzIVLmtwbS52MS5Db25zZW50UmVjb3JkSAASIAoGZGV2aWNlGAMgASgLMg4ua3BtLnYxLkRldmljZUgAEigKB3Nlc3Npb24YBCABKAsyFS5rcG0udjEuU2Vzc2lvblJlY29yZEgAEiQKCGlkZW50aXR5GAUgASgLMhAua3BtLnYxLklkZW50aXR5SAASJgoFZXZlbnQYBiABKAsyFS5rcG0udjEuU2VjdXJpdHlFdmVudEgAEiAKA2VuZBgHIAEoCzIRLmtwbS52MS5FeHBvcnRFbmRIAEIGCgRwYXJ0MvsSCg5BY2NvdW50U2VydmljZRJeChBHZXRTaWduSW5PcHRpb25zEh8ua3BtLnYxLkdldFNpZ25Jbk9wdGlvbnNSZXF1ZXN0GiAua3BtLnYxLkdldFNpZ25Jbk9wdGlvbnNSZXNwb25zZSIHkAIBqLsYARJSCg1DcmVhdGVBY2NvdW50Ehwua3BtLnYxLkNyZWF0ZUFjY291bnRSZXF1ZXN0Gh0ua3BtLnYxLkNyZWF0ZUFjY291bnRSZXNwb25zZSIEqLsYARI9CgZTaWduSW4SFS5rcG0udjEuU2lnbkluUmVxdWVzdBoWLmtwbS52MS5TaWduSW5SZXNwb25zZSIEqLsYARJnChRTdGFydEZlZGVyYXRlZFNpZ25JbhIjLmtwbS52MS5TdGFydEZlZGVyYXRlZFNpZ25JblJlcXVlc3QaJC5rcG0udjEuU3RhcnRGZWRlcmF0ZWRTaWduSW5SZXNwb25zZSIEqLsYAhJwChdDb21wbGV0ZUZlZGVyYXRlZFNpZ25JbhImLmtwbS52MS5Db21wbGV0ZUZlZGVyYXRlZFNpZ25JblJlcXVlc3QaJy5rcG0udjEuQ29tcGxldGVGZWRlcmF0ZWRTaWduSW5SZXNwb25zZSIEqLsYAhJYCg5HZXRTaWduSW5IaW50cxIdLmtwbS52MS5HZXRTaWduSW5IaW50c1JlcXVlc3QaHi5rcG0udjEuR2V0U2lnbkluSGludHNSZXNwb25zZSIHkAIBqLsYARJVCg5SZWZyZXNoU2Vzc2lvbhIdLmtwbS52MS5SZWZyZXNoU2Vzc2lvblJlcXVlc3QaHi5rcG0udjEuUmVmcmVzaFNlc3Npb25SZXNwb25zZSIEqLsYARJACgdTaWduT3V0EhYua3BtLnYxLlNpZ25PdXRSZXF1ZXN0Ghcua3BtLnYxLlNpZ25PdXRSZXNwb25zZSIEqLsYAxJMCgpHZXRBY2NvdW50Ehkua3BtLnYxLkdldEFjY291bnRSZXF1ZXN0Ghoua3BtLnYxLkdldEFjY291bnRSZXNwb25zZSIHkAIBqLsYAxJSCg1VcGRhdGVBY2NvdW50Ehwua3BtLnYxLlVwZGF0ZUFjY291bnRSZXF1ZXN0Gh0ua3BtLnYxLlVwZGF0ZUFjY291bnRSZXNwb25zZSIEqLsYBBJVCg5BcHByb3ZlU2Vzc2lvbhIdLmtwbS52MS5BcHByb3ZlU2Vzc2lvblJlcXVlc3QaHi5rcG0udjEuQXBwcm92ZVNlc3Npb25SZXNwb25zZSIEqLsYBBJVCg5DaGFuZ2VQYXNzd29yZBIdLmtwbS52MS5DaGFuZ2VQYXNzd29yZFJlcXVlc3QaHi5rcG0udjEuQ2hhbmdlUGFzc3dvcmRSZXNwb25zZSIEqLsYBBJhChJTdGFydFBhc3N3b3JkUmVzZXQSIS5rcG0udjEuU3RhcnRQYXNzd29yZFJlc2V0UmVxdWVzdBoiLmtwbS52MS5TdGFydFBhc3N3b3JkUmVzZXRSZXNwb25zZSIEqLsYARJqChVDb21wbGV0ZVBhc3N3b3JkUmVzZXQSJC5rcG0udjEuQ29tcGxldGVQYXNzd29yZFJlc2V0UmVxdWVzdBolLmtwbS52MS5Db21wbGV0ZVBhc3N3b3JkUmVzZXRSZXNwb25zZSIEqLsYARJbChBTdGFydEVtYWlsQ2hhbmdlEh8ua3BtLnYxLlN0YXJ0RW1haWxDaGFuZ2VSZXF1ZXN0GiAua3BtLnYxLlN0YXJ0RW1haWxDaGFuZ2VSZXNwb25zZSIEqLsYBBJkChNDb21wbGV0ZUVtYWlsQ2hhbmdlEiIua3BtLnYxLkNvbXBsZXRlRW1haWxDaGFuZ2VSZXF1ZXN0GiMua3BtLnYxLkNvbXBsZXRlRW1haWxDaGFuZ2VSZXNwb25zZSIEqLsYARJSCg1EZWxldGVBY2NvdW50Ehwua3BtLnYxLkRlbGV0ZUFjY291bnRSZXF1ZXN0Gh0ua3BtLnYxLkRlbGV0ZUFjY291bnRSZXNwb25zZSIEqLsYAxJVCg5DYW5jZWxEZWxldGlvbhIdLmtwbS52MS5DYW5jZWxEZWxldGlvblJlcXVlc3QaHi5rcG0udjEuQ2FuY2VsRGVsZXRpb25SZXNwb25zZSIEqLsYARJPCgtMaXN0RGV2aWNlcxIaLmtwbS52MS5MaXN0RGV2aWNlc1JlcXVlc3QaGy5rcG0udjEuTGlzdERldmljZXNSZXNwb25zZSIHkAIBqLsYAxJPCgxSZW5hbWVEZXZpY2USGy5rcG0udjEuUmVuYW1lRGV2aWNlUmVxdWVzdBocLmtwbS52MS5SZW5hbWVEZXZpY2VSZXNwb25zZSIEqLsYBBJPCgxSZXZva2VEZXZpY2USGy5rcG0udjEuUmV2b2tlRGV2aWNlUmVxdWVzdBocLmtwbS52MS5SZXZva2VEZXZpY2VSZXNwb25zZSIEqLsYBBJYCg5MaXN0SWRlbnRpdGllcxIdLmtwbS52MS5MaXN0SWRlbnRpdGllc1JlcXVlc3QaHi5rcG0udjEuTGlzdElkZW50aXRpZXNSZXNwb25zZSIHkAIBqLsYBBJPCgxMaW5rSWRlbnRpdHkSGy5rcG0udjEuTGlua0lkZW50aXR5UmVxdWVzdBocLmtwbS52MS5MaW5rSWRlbnRpdHlSZXNwb25zZSIEqLsYBBJVCg5VbmxpbmtJZGVudGl0eRIdLmtwbS52MS5VbmxpbmtJZGVudGl0eVJlcXVlc3QaHi5rcG0udjEuVW5saW5rSWRlbnRpdHlSZXNwb25zZSIEqLsYBBJeChBMaXN0QXBwbGljYXRpb25zEh8ua3BtLnYxLkxpc3RBcHBsaWNhdGlvbnNSZXF1ZXN0GiAua3BtLnYxLkxpc3RBcHBsaWNhdGlvbnNSZXNwb25zZSIHkAIBqLsYAxJkChJMaXN0U2VjdXJpdHlFdmVudHMSIS5rcG0udjEuTGlzdFNlY3VyaXR5RXZlbnRzUmVxdWVzdBoiLmtwbS52MS5MaXN0U2VjdXJpdHlFdmVudHNSZXNwb25zZSIHkAIBqLsYAxJgChFFeHBvcnRBY2NvdW50RGF0YRIgLmtwbS52MS5FeHBvcnRBY2NvdW50RGF0YVJlcXVlc3QaIS5rcG0udjEuRXhwb3J0QWNjb3VudERhdGFSZXNwb25zZSIEqLsYBDABQgmqAgZLcG0uVjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_kpm_v1_constraints, file_kpm_v1_security, file_kpm_v1_session, file_kpm_v1_sign_in]);
 
 /**
  * Asks for the sign-in options.
@@ -227,6 +231,13 @@ export type GetSignInOptionsResponse = Message<"kpm.v1.GetSignInOptionsResponse"
    * @generated from field: kpm.v1.ConsentText marketing_consent = 5;
    */
   marketingConsent?: ConsentText | undefined;
+
+  /**
+   * The providers of identities that are open in the selected region.
+   *
+   * @generated from field: repeated kpm.v1.IdentityProvider providers = 6;
+   */
+  providers: IdentityProvider[];
 };
 
 /**
@@ -235,233 +246,6 @@ export type GetSignInOptionsResponse = Message<"kpm.v1.GetSignInOptionsResponse"
  */
 export const GetSignInOptionsResponseSchema: GenMessage<GetSignInOptionsResponse> = /*@__PURE__*/
   messageDesc(file_kpm_v1_account_service, 4);
-
-/**
- * Creates an account.
- *
- * @generated from message kpm.v1.CreateAccountRequest
- */
-export type CreateAccountRequest = Message<"kpm.v1.CreateAccountRequest"> & {
-  /**
-   * The address. May be held by other pending accounts; the one that is activated wins.
-   *
-   * @generated from field: string email = 1;
-   */
-  email: string;
-
-  /**
-   * The account password; not the main password of the vault, which never leaves the client.
-   * Its length is one of the password rules, which are reported all at once.
-   *
-   * @generated from field: string password = 2;
-   */
-  password: string;
-
-  /**
-   * The same again.
-   *
-   * @generated from field: string password_confirmation = 3;
-   */
-  passwordConfirmation: string;
-
-  /**
-   * A code of GetSignInOptions' regions.
-   *
-   * @generated from field: string region = 4;
-   */
-  region: string;
-
-  /**
-   * A language of the region, for mail.
-   *
-   * @generated from field: string language = 5;
-   */
-  language: string;
-
-  /**
-   * Marketing mail is allowed.
-   *
-   * @generated from field: bool marketing_consent = 6;
-   */
-  marketingConsent: boolean;
-
-  /**
-   * The version of the consent text that was shown.
-   *
-   * @generated from field: string consent_version = 7;
-   */
-  consentVersion: string;
-
-  /**
-   * The device to connect.
-   *
-   * @generated from field: kpm.v1.DeviceInfo device = 8;
-   */
-  device?: DeviceInfo | undefined;
-};
-
-/**
- * Describes the message kpm.v1.CreateAccountRequest.
- * Use `create(CreateAccountRequestSchema)` to create a new message.
- */
-export const CreateAccountRequestSchema: GenMessage<CreateAccountRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 5);
-
-/**
- * An account was created.
- *
- * @generated from message kpm.v1.AccountCreated
- */
-export type AccountCreated = Message<"kpm.v1.AccountCreated"> & {
-  /**
-   * The account, pending.
-   *
-   * @generated from field: kpm.v1.Account account = 1;
-   */
-  account?: Account | undefined;
-
-  /**
-   * The device's session.
-   *
-   * @generated from field: kpm.v1.Session session = 2;
-   */
-  session?: Session | undefined;
-
-  /**
-   * Where the activation stands.
-   *
-   * @generated from field: kpm.v1.Activation activation = 3;
-   */
-  activation?: Activation | undefined;
-};
-
-/**
- * Describes the message kpm.v1.AccountCreated.
- * Use `create(AccountCreatedSchema)` to create a new message.
- */
-export const AccountCreatedSchema: GenMessage<AccountCreated> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 6);
-
-/**
- * What came of the registration.
- *
- * @generated from message kpm.v1.CreateAccountResponse
- */
-export type CreateAccountResponse = Message<"kpm.v1.CreateAccountResponse"> & {
-  /**
-   * The outcome.
-   *
-   * @generated from oneof kpm.v1.CreateAccountResponse.outcome
-   */
-  outcome: {
-    /**
-     * The account was created and the device is connected.
-     *
-     * @generated from field: kpm.v1.AccountCreated created = 1;
-     */
-    value: AccountCreated;
-    case: "created";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message kpm.v1.CreateAccountResponse.
- * Use `create(CreateAccountResponseSchema)` to create a new message.
- */
-export const CreateAccountResponseSchema: GenMessage<CreateAccountResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 7);
-
-/**
- * Signs in.
- *
- * @generated from message kpm.v1.SignInRequest
- */
-export type SignInRequest = Message<"kpm.v1.SignInRequest"> & {
-  /**
-   * The address.
-   *
-   * @generated from field: string email = 1;
-   */
-  email: string;
-
-  /**
-   * The account password.
-   *
-   * @generated from field: string password = 2;
-   */
-  password: string;
-
-  /**
-   * The device to connect.
-   *
-   * @generated from field: kpm.v1.DeviceInfo device = 3;
-   */
-  device?: DeviceInfo | undefined;
-};
-
-/**
- * Describes the message kpm.v1.SignInRequest.
- * Use `create(SignInRequestSchema)` to create a new message.
- */
-export const SignInRequestSchema: GenMessage<SignInRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 8);
-
-/**
- * The device is connected.
- *
- * @generated from message kpm.v1.SignedIn
- */
-export type SignedIn = Message<"kpm.v1.SignedIn"> & {
-  /**
-   * The account.
-   *
-   * @generated from field: kpm.v1.Account account = 1;
-   */
-  account?: Account | undefined;
-
-  /**
-   * The device's session.
-   *
-   * @generated from field: kpm.v1.Session session = 2;
-   */
-  session?: Session | undefined;
-};
-
-/**
- * Describes the message kpm.v1.SignedIn.
- * Use `create(SignedInSchema)` to create a new message.
- */
-export const SignedInSchema: GenMessage<SignedIn> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 9);
-
-/**
- * What came of the sign-in.
- *
- * @generated from message kpm.v1.SignInResponse
- */
-export type SignInResponse = Message<"kpm.v1.SignInResponse"> & {
-  /**
-   * The outcome.
-   *
-   * @generated from oneof kpm.v1.SignInResponse.outcome
-   */
-  outcome: {
-    /**
-     * The device is connected.
-     *
-     * @generated from field: kpm.v1.SignedIn signed_in = 1;
-     */
-    value: SignedIn;
-    case: "signedIn";
-  } | { case: undefined; value?: undefined };
-};
-
-/**
- * Describes the message kpm.v1.SignInResponse.
- * Use `create(SignInResponseSchema)` to create a new message.
- */
-export const SignInResponseSchema: GenMessage<SignInResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 10);
 
 /**
  * Trades a refresh token.
@@ -489,7 +273,7 @@ export type RefreshSessionRequest = Message<"kpm.v1.RefreshSessionRequest"> & {
  * Use `create(RefreshSessionRequestSchema)` to create a new message.
  */
 export const RefreshSessionRequestSchema: GenMessage<RefreshSessionRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 11);
+  messageDesc(file_kpm_v1_account_service, 5);
 
 /**
  * The next pair of tokens.
@@ -510,7 +294,7 @@ export type RefreshSessionResponse = Message<"kpm.v1.RefreshSessionResponse"> & 
  * Use `create(RefreshSessionResponseSchema)` to create a new message.
  */
 export const RefreshSessionResponseSchema: GenMessage<RefreshSessionResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 12);
+  messageDesc(file_kpm_v1_account_service, 6);
 
 /**
  * Signs out.
@@ -524,6 +308,13 @@ export type SignOutRequest = Message<"kpm.v1.SignOutRequest"> & {
    * @generated from field: string request_id = 1;
    */
   requestId: string;
+
+  /**
+   * Ends every session of the account, the calling one too.
+   *
+   * @generated from field: bool everywhere = 2;
+   */
+  everywhere: boolean;
 };
 
 /**
@@ -531,7 +322,7 @@ export type SignOutRequest = Message<"kpm.v1.SignOutRequest"> & {
  * Use `create(SignOutRequestSchema)` to create a new message.
  */
 export const SignOutRequestSchema: GenMessage<SignOutRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 13);
+  messageDesc(file_kpm_v1_account_service, 7);
 
 /**
  * The session has ended.
@@ -546,7 +337,7 @@ export type SignOutResponse = Message<"kpm.v1.SignOutResponse"> & {
  * Use `create(SignOutResponseSchema)` to create a new message.
  */
 export const SignOutResponseSchema: GenMessage<SignOutResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 14);
+  messageDesc(file_kpm_v1_account_service, 8);
 
 /**
  * Asks for the account.
@@ -561,7 +352,7 @@ export type GetAccountRequest = Message<"kpm.v1.GetAccountRequest"> & {
  * Use `create(GetAccountRequestSchema)` to create a new message.
  */
 export const GetAccountRequestSchema: GenMessage<GetAccountRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 15);
+  messageDesc(file_kpm_v1_account_service, 9);
 
 /**
  * The account.
@@ -589,7 +380,7 @@ export type GetAccountResponse = Message<"kpm.v1.GetAccountResponse"> & {
  * Use `create(GetAccountResponseSchema)` to create a new message.
  */
 export const GetAccountResponseSchema: GenMessage<GetAccountResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 16);
+  messageDesc(file_kpm_v1_account_service, 10);
 
 /**
  * Asks for the devices.
@@ -617,7 +408,7 @@ export type ListDevicesRequest = Message<"kpm.v1.ListDevicesRequest"> & {
  * Use `create(ListDevicesRequestSchema)` to create a new message.
  */
 export const ListDevicesRequestSchema: GenMessage<ListDevicesRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 17);
+  messageDesc(file_kpm_v1_account_service, 11);
 
 /**
  * A device linked to the account.
@@ -708,6 +499,20 @@ export type Device = Message<"kpm.v1.Device"> & {
    * @generated from field: uint64 acknowledged_seq = 12;
    */
   acknowledgedSeq: bigint;
+
+  /**
+   * Its live session, for ApproveSession; empty for none.
+   *
+   * @generated from field: string session_id = 13;
+   */
+  sessionId: string;
+
+  /**
+   * Until when its session can't fetch or replace the wrapped keys after a password reset; absent for no hold.
+   *
+   * @generated from field: google.protobuf.Timestamp keys_held_until = 14;
+   */
+  keysHeldUntil?: Timestamp | undefined;
 };
 
 /**
@@ -715,7 +520,7 @@ export type Device = Message<"kpm.v1.Device"> & {
  * Use `create(DeviceSchema)` to create a new message.
  */
 export const DeviceSchema: GenMessage<Device> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 18);
+  messageDesc(file_kpm_v1_account_service, 12);
 
 /**
  * A page of devices.
@@ -743,7 +548,7 @@ export type ListDevicesResponse = Message<"kpm.v1.ListDevicesResponse"> & {
  * Use `create(ListDevicesResponseSchema)` to create a new message.
  */
 export const ListDevicesResponseSchema: GenMessage<ListDevicesResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 19);
+  messageDesc(file_kpm_v1_account_service, 13);
 
 /**
  * Revokes a device.
@@ -771,7 +576,7 @@ export type RevokeDeviceRequest = Message<"kpm.v1.RevokeDeviceRequest"> & {
  * Use `create(RevokeDeviceRequestSchema)` to create a new message.
  */
 export const RevokeDeviceRequestSchema: GenMessage<RevokeDeviceRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_account_service, 20);
+  messageDesc(file_kpm_v1_account_service, 14);
 
 /**
  * The device is revoked.
@@ -792,34 +597,1154 @@ export type RevokeDeviceResponse = Message<"kpm.v1.RevokeDeviceResponse"> & {
  * Use `create(RevokeDeviceResponseSchema)` to create a new message.
  */
 export const RevokeDeviceResponseSchema: GenMessage<RevokeDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 15);
+
+/**
+ * Renames a device.
+ *
+ * @generated from message kpm.v1.RenameDeviceRequest
+ */
+export type RenameDeviceRequest = Message<"kpm.v1.RenameDeviceRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * The device; may be the calling one.
+   *
+   * @generated from field: string device_id = 2;
+   */
+  deviceId: string;
+
+  /**
+   * The new name.
+   *
+   * @generated from field: string name = 3;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message kpm.v1.RenameDeviceRequest.
+ * Use `create(RenameDeviceRequestSchema)` to create a new message.
+ */
+export const RenameDeviceRequestSchema: GenMessage<RenameDeviceRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 16);
+
+/**
+ * The device has the name.
+ *
+ * @generated from message kpm.v1.RenameDeviceResponse
+ */
+export type RenameDeviceResponse = Message<"kpm.v1.RenameDeviceResponse"> & {
+  /**
+   * The device as it stands now.
+   *
+   * @generated from field: kpm.v1.Device device = 1;
+   */
+  device?: Device | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.RenameDeviceResponse.
+ * Use `create(RenameDeviceResponseSchema)` to create a new message.
+ */
+export const RenameDeviceResponseSchema: GenMessage<RenameDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 17);
+
+/**
+ * Changes what the owner may change. What is absent stays.
+ *
+ * @generated from message kpm.v1.UpdateAccountRequest
+ */
+export type UpdateAccountRequest = Message<"kpm.v1.UpdateAccountRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * A language of the account's region.
+   *
+   * @generated from field: optional string language = 2;
+   */
+  language?: string | undefined;
+
+  /**
+   * Allows or withdraws marketing mail.
+   *
+   * @generated from field: optional bool marketing_consent = 3;
+   */
+  marketingConsent?: boolean | undefined;
+
+  /**
+   * The version of the consent text that was shown; needed with marketing_consent.
+   *
+   * @generated from field: string consent_version = 4;
+   */
+  consentVersion: string;
+};
+
+/**
+ * Describes the message kpm.v1.UpdateAccountRequest.
+ * Use `create(UpdateAccountRequestSchema)` to create a new message.
+ */
+export const UpdateAccountRequestSchema: GenMessage<UpdateAccountRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 18);
+
+/**
+ * The account was changed.
+ *
+ * @generated from message kpm.v1.UpdateAccountResponse
+ */
+export type UpdateAccountResponse = Message<"kpm.v1.UpdateAccountResponse"> & {
+  /**
+   * The account.
+   *
+   * @generated from field: kpm.v1.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.UpdateAccountResponse.
+ * Use `create(UpdateAccountResponseSchema)` to create a new message.
+ */
+export const UpdateAccountResponseSchema: GenMessage<UpdateAccountResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 19);
+
+/**
+ * Approves a session.
+ *
+ * @generated from message kpm.v1.ApproveSessionRequest
+ */
+export type ApproveSessionRequest = Message<"kpm.v1.ApproveSessionRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * The session under the hold; may be the calling one, with a second factor.
+   *
+   * @generated from field: string session_id = 2;
+   */
+  sessionId: string;
+
+  /**
+   * Needed where the calling session is under the hold itself.
+   *
+   * @generated from field: kpm.v1.SecondFactor second_factor = 3;
+   */
+  secondFactor?: SecondFactor | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.ApproveSessionRequest.
+ * Use `create(ApproveSessionRequestSchema)` to create a new message.
+ */
+export const ApproveSessionRequestSchema: GenMessage<ApproveSessionRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 20);
+
+/**
+ * The session is approved.
+ *
+ * @generated from message kpm.v1.ApproveSessionResponse
+ */
+export type ApproveSessionResponse = Message<"kpm.v1.ApproveSessionResponse"> & {
+};
+
+/**
+ * Describes the message kpm.v1.ApproveSessionResponse.
+ * Use `create(ApproveSessionResponseSchema)` to create a new message.
+ */
+export const ApproveSessionResponseSchema: GenMessage<ApproveSessionResponse> = /*@__PURE__*/
   messageDesc(file_kpm_v1_account_service, 21);
 
 /**
- * A way to sign in.
+ * Changes the account password.
  *
- * @generated from enum kpm.v1.SignInMethod
+ * @generated from message kpm.v1.ChangePasswordRequest
  */
-export enum SignInMethod {
+export type ChangePasswordRequest = Message<"kpm.v1.ChangePasswordRequest"> & {
   /**
-   * Not used.
+   * Repeating a call with the same id within 24 h returns the first result.
    *
-   * @generated from enum value: SIGN_IN_METHOD_UNSPECIFIED = 0;
+   * @generated from field: string request_id = 1;
    */
-  UNSPECIFIED = 0,
+  requestId: string;
 
   /**
-   * E-mail address and account password.
+   * Proves once more who is calling.
    *
-   * @generated from enum value: SIGN_IN_METHOD_PASSWORD = 1;
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 2;
    */
-  PASSWORD = 1,
-}
+  reauthentication?: Reauthentication | undefined;
+
+  /**
+   * The new account password.
+   *
+   * @generated from field: string new_password = 3;
+   */
+  newPassword: string;
+
+  /**
+   * The same again.
+   *
+   * @generated from field: string new_password_confirmation = 4;
+   */
+  newPasswordConfirmation: string;
+};
 
 /**
- * Describes the enum kpm.v1.SignInMethod.
+ * Describes the message kpm.v1.ChangePasswordRequest.
+ * Use `create(ChangePasswordRequestSchema)` to create a new message.
  */
-export const SignInMethodSchema: GenEnum<SignInMethod> = /*@__PURE__*/
-  enumDesc(file_kpm_v1_account_service, 0);
+export const ChangePasswordRequestSchema: GenMessage<ChangePasswordRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 22);
+
+/**
+ * The password was changed; every other session and all trusted devices are ended.
+ *
+ * @generated from message kpm.v1.ChangePasswordResponse
+ */
+export type ChangePasswordResponse = Message<"kpm.v1.ChangePasswordResponse"> & {
+};
+
+/**
+ * Describes the message kpm.v1.ChangePasswordResponse.
+ * Use `create(ChangePasswordResponseSchema)` to create a new message.
+ */
+export const ChangePasswordResponseSchema: GenMessage<ChangePasswordResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 23);
+
+/**
+ * Asks for a password reset.
+ *
+ * @generated from message kpm.v1.StartPasswordResetRequest
+ */
+export type StartPasswordResetRequest = Message<"kpm.v1.StartPasswordResetRequest"> & {
+  /**
+   * The address.
+   *
+   * @generated from field: string email = 1;
+   */
+  email: string;
+
+  /**
+   * The answer to a Security Check, where one was demanded.
+   *
+   * @generated from field: kpm.v1.SecurityCheckAnswer security_check = 2;
+   */
+  securityCheck?: SecurityCheckAnswer | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.StartPasswordResetRequest.
+ * Use `create(StartPasswordResetRequestSchema)` to create a new message.
+ */
+export const StartPasswordResetRequestSchema: GenMessage<StartPasswordResetRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 24);
+
+/**
+ * A mail is on its way, if an account holds the address.
+ *
+ * @generated from message kpm.v1.PasswordResetStarted
+ */
+export type PasswordResetStarted = Message<"kpm.v1.PasswordResetStarted"> & {
+  /**
+   * When the mailed token ends.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 1;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * When another mail can be asked for.
+   *
+   * @generated from field: google.protobuf.Timestamp resend_at = 2;
+   */
+  resendAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.PasswordResetStarted.
+ * Use `create(PasswordResetStartedSchema)` to create a new message.
+ */
+export const PasswordResetStartedSchema: GenMessage<PasswordResetStarted> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 25);
+
+/**
+ * What came of it.
+ *
+ * @generated from message kpm.v1.StartPasswordResetResponse
+ */
+export type StartPasswordResetResponse = Message<"kpm.v1.StartPasswordResetResponse"> & {
+  /**
+   * The outcome.
+   *
+   * @generated from oneof kpm.v1.StartPasswordResetResponse.outcome
+   */
+  outcome: {
+    /**
+     * The same whether or not an account holds the address.
+     *
+     * @generated from field: kpm.v1.PasswordResetStarted started = 1;
+     */
+    value: PasswordResetStarted;
+    case: "started";
+  } | {
+    /**
+     * Nothing was done; repeat the call with the answer.
+     *
+     * @generated from field: kpm.v1.SecurityCheckRequired security_check_required = 2;
+     */
+    value: SecurityCheckRequired;
+    case: "securityCheckRequired";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kpm.v1.StartPasswordResetResponse.
+ * Use `create(StartPasswordResetResponseSchema)` to create a new message.
+ */
+export const StartPasswordResetResponseSchema: GenMessage<StartPasswordResetResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 26);
+
+/**
+ * Resets the account password.
+ *
+ * @generated from message kpm.v1.CompletePasswordResetRequest
+ */
+export type CompletePasswordResetRequest = Message<"kpm.v1.CompletePasswordResetRequest"> & {
+  /**
+   * The mailed token.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+
+  /**
+   * The new account password.
+   *
+   * @generated from field: string new_password = 2;
+   */
+  newPassword: string;
+
+  /**
+   * The same again.
+   *
+   * @generated from field: string new_password_confirmation = 3;
+   */
+  newPasswordConfirmation: string;
+};
+
+/**
+ * Describes the message kpm.v1.CompletePasswordResetRequest.
+ * Use `create(CompletePasswordResetRequestSchema)` to create a new message.
+ */
+export const CompletePasswordResetRequestSchema: GenMessage<CompletePasswordResetRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 27);
+
+/**
+ * The password is set; sign in with it.
+ *
+ * @generated from message kpm.v1.CompletePasswordResetResponse
+ */
+export type CompletePasswordResetResponse = Message<"kpm.v1.CompletePasswordResetResponse"> & {
+  /**
+   * Until when sessions of devices that were not linked before can't fetch or replace the wrapped keys without an approval.
+   *
+   * @generated from field: google.protobuf.Timestamp keys_held_until = 1;
+   */
+  keysHeldUntil?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.CompletePasswordResetResponse.
+ * Use `create(CompletePasswordResetResponseSchema)` to create a new message.
+ */
+export const CompletePasswordResetResponseSchema: GenMessage<CompletePasswordResetResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 28);
+
+/**
+ * Asks for another address.
+ *
+ * @generated from message kpm.v1.StartEmailChangeRequest
+ */
+export type StartEmailChangeRequest = Message<"kpm.v1.StartEmailChangeRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 2;
+   */
+  reauthentication?: Reauthentication | undefined;
+
+  /**
+   * The new address.
+   *
+   * @generated from field: string new_email = 3;
+   */
+  newEmail: string;
+};
+
+/**
+ * Describes the message kpm.v1.StartEmailChangeRequest.
+ * Use `create(StartEmailChangeRequestSchema)` to create a new message.
+ */
+export const StartEmailChangeRequestSchema: GenMessage<StartEmailChangeRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 29);
+
+/**
+ * Mails are on their way to both addresses.
+ *
+ * @generated from message kpm.v1.StartEmailChangeResponse
+ */
+export type StartEmailChangeResponse = Message<"kpm.v1.StartEmailChangeResponse"> & {
+  /**
+   * When the mailed tokens end.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 1;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.StartEmailChangeResponse.
+ * Use `create(StartEmailChangeResponseSchema)` to create a new message.
+ */
+export const StartEmailChangeResponseSchema: GenMessage<StartEmailChangeResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 30);
+
+/**
+ * Confirms one side.
+ *
+ * @generated from message kpm.v1.CompleteEmailChangeRequest
+ */
+export type CompleteEmailChangeRequest = Message<"kpm.v1.CompleteEmailChangeRequest"> & {
+  /**
+   * The token that was mailed to the former or to the new address.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message kpm.v1.CompleteEmailChangeRequest.
+ * Use `create(CompleteEmailChangeRequestSchema)` to create a new message.
+ */
+export const CompleteEmailChangeRequestSchema: GenMessage<CompleteEmailChangeRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 31);
+
+/**
+ * Where the change stands.
+ *
+ * @generated from message kpm.v1.CompleteEmailChangeResponse
+ */
+export type CompleteEmailChangeResponse = Message<"kpm.v1.CompleteEmailChangeResponse"> & {
+  /**
+   * The former address has confirmed.
+   *
+   * @generated from field: bool former_confirmed = 1;
+   */
+  formerConfirmed: boolean;
+
+  /**
+   * The new address has confirmed.
+   *
+   * @generated from field: bool new_confirmed = 2;
+   */
+  newConfirmed: boolean;
+
+  /**
+   * Both have, and the account has the new address.
+   *
+   * @generated from field: bool changed = 3;
+   */
+  changed: boolean;
+};
+
+/**
+ * Describes the message kpm.v1.CompleteEmailChangeResponse.
+ * Use `create(CompleteEmailChangeResponseSchema)` to create a new message.
+ */
+export const CompleteEmailChangeResponseSchema: GenMessage<CompleteEmailChangeResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 32);
+
+/**
+ * Deletes the account.
+ *
+ * @generated from message kpm.v1.DeleteAccountRequest
+ */
+export type DeleteAccountRequest = Message<"kpm.v1.DeleteAccountRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 2;
+   */
+  reauthentication?: Reauthentication | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.DeleteAccountRequest.
+ * Use `create(DeleteAccountRequestSchema)` to create a new message.
+ */
+export const DeleteAccountRequestSchema: GenMessage<DeleteAccountRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 33);
+
+/**
+ * The deletion is scheduled; a pending account is gone at once.
+ *
+ * @generated from message kpm.v1.DeleteAccountResponse
+ */
+export type DeleteAccountResponse = Message<"kpm.v1.DeleteAccountResponse"> & {
+  /**
+   * When the account is deleted; until then CancelDeletion keeps it. Absent where it is gone already.
+   *
+   * @generated from field: google.protobuf.Timestamp deletes_at = 1;
+   */
+  deletesAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.DeleteAccountResponse.
+ * Use `create(DeleteAccountResponseSchema)` to create a new message.
+ */
+export const DeleteAccountResponseSchema: GenMessage<DeleteAccountResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 34);
+
+/**
+ * Keeps the account.
+ *
+ * @generated from message kpm.v1.CancelDeletionRequest
+ */
+export type CancelDeletionRequest = Message<"kpm.v1.CancelDeletionRequest"> & {
+  /**
+   * The token of the mail or of a DeletionScheduled.
+   *
+   * @generated from field: string token = 1;
+   */
+  token: string;
+};
+
+/**
+ * Describes the message kpm.v1.CancelDeletionRequest.
+ * Use `create(CancelDeletionRequestSchema)` to create a new message.
+ */
+export const CancelDeletionRequestSchema: GenMessage<CancelDeletionRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 35);
+
+/**
+ * The account stays.
+ *
+ * @generated from message kpm.v1.CancelDeletionResponse
+ */
+export type CancelDeletionResponse = Message<"kpm.v1.CancelDeletionResponse"> & {
+};
+
+/**
+ * Describes the message kpm.v1.CancelDeletionResponse.
+ * Use `create(CancelDeletionResponseSchema)` to create a new message.
+ */
+export const CancelDeletionResponseSchema: GenMessage<CancelDeletionResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 36);
+
+/**
+ * Asks for the identities.
+ *
+ * @generated from message kpm.v1.ListIdentitiesRequest
+ */
+export type ListIdentitiesRequest = Message<"kpm.v1.ListIdentitiesRequest"> & {
+  /**
+   * At most this many; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListIdentitiesRequest.
+ * Use `create(ListIdentitiesRequestSchema)` to create a new message.
+ */
+export const ListIdentitiesRequestSchema: GenMessage<ListIdentitiesRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 37);
+
+/**
+ * An identity of another provider that opens the account.
+ *
+ * @generated from message kpm.v1.Identity
+ */
+export type Identity = Message<"kpm.v1.Identity"> & {
+  /**
+   * The identity's id in this account.
+   *
+   * @generated from field: string identity_id = 1;
+   */
+  identityId: string;
+
+  /**
+   * The provider.
+   *
+   * @generated from field: string provider_id = 2;
+   */
+  providerId: string;
+
+  /**
+   * Its method.
+   *
+   * @generated from field: kpm.v1.SignInMethod method = 3;
+   */
+  method: SignInMethod;
+
+  /**
+   * The address that the provider told; empty for none.
+   *
+   * @generated from field: string email = 4;
+   */
+  email: string;
+
+  /**
+   * When it was linked.
+   *
+   * @generated from field: google.protobuf.Timestamp linked_at = 5;
+   */
+  linkedAt?: Timestamp | undefined;
+
+  /**
+   * When it last signed in; absent for never.
+   *
+   * @generated from field: google.protobuf.Timestamp last_used_at = 6;
+   */
+  lastUsedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.Identity.
+ * Use `create(IdentitySchema)` to create a new message.
+ */
+export const IdentitySchema: GenMessage<Identity> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 38);
+
+/**
+ * A page of identities.
+ *
+ * @generated from message kpm.v1.ListIdentitiesResponse
+ */
+export type ListIdentitiesResponse = Message<"kpm.v1.ListIdentitiesResponse"> & {
+  /**
+   * The identities, oldest first.
+   *
+   * @generated from field: repeated kpm.v1.Identity identities = 1;
+   */
+  identities: Identity[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListIdentitiesResponse.
+ * Use `create(ListIdentitiesResponseSchema)` to create a new message.
+ */
+export const ListIdentitiesResponseSchema: GenMessage<ListIdentitiesResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 39);
+
+/**
+ * Links an identity.
+ *
+ * @generated from message kpm.v1.LinkIdentityRequest
+ */
+export type LinkIdentityRequest = Message<"kpm.v1.LinkIdentityRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 2;
+   */
+  reauthentication?: Reauthentication | undefined;
+
+  /**
+   * What the provider answered.
+   *
+   * @generated from field: kpm.v1.FederatedCredential credential = 3;
+   */
+  credential?: FederatedCredential | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.LinkIdentityRequest.
+ * Use `create(LinkIdentityRequestSchema)` to create a new message.
+ */
+export const LinkIdentityRequestSchema: GenMessage<LinkIdentityRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 40);
+
+/**
+ * The identity is linked.
+ *
+ * @generated from message kpm.v1.LinkIdentityResponse
+ */
+export type LinkIdentityResponse = Message<"kpm.v1.LinkIdentityResponse"> & {
+  /**
+   * The identity.
+   *
+   * @generated from field: kpm.v1.Identity identity = 1;
+   */
+  identity?: Identity | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.LinkIdentityResponse.
+ * Use `create(LinkIdentityResponseSchema)` to create a new message.
+ */
+export const LinkIdentityResponseSchema: GenMessage<LinkIdentityResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 41);
+
+/**
+ * Unlinks an identity.
+ *
+ * @generated from message kpm.v1.UnlinkIdentityRequest
+ */
+export type UnlinkIdentityRequest = Message<"kpm.v1.UnlinkIdentityRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 2;
+   */
+  reauthentication?: Reauthentication | undefined;
+
+  /**
+   * The identity.
+   *
+   * @generated from field: string identity_id = 3;
+   */
+  identityId: string;
+};
+
+/**
+ * Describes the message kpm.v1.UnlinkIdentityRequest.
+ * Use `create(UnlinkIdentityRequestSchema)` to create a new message.
+ */
+export const UnlinkIdentityRequestSchema: GenMessage<UnlinkIdentityRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 42);
+
+/**
+ * The identity is unlinked.
+ *
+ * @generated from message kpm.v1.UnlinkIdentityResponse
+ */
+export type UnlinkIdentityResponse = Message<"kpm.v1.UnlinkIdentityResponse"> & {
+};
+
+/**
+ * Describes the message kpm.v1.UnlinkIdentityResponse.
+ * Use `create(UnlinkIdentityResponseSchema)` to create a new message.
+ */
+export const UnlinkIdentityResponseSchema: GenMessage<UnlinkIdentityResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 43);
+
+/**
+ * Asks for the applications.
+ *
+ * @generated from message kpm.v1.ListApplicationsRequest
+ */
+export type ListApplicationsRequest = Message<"kpm.v1.ListApplicationsRequest"> & {
+  /**
+   * At most this many; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListApplicationsRequest.
+ * Use `create(ListApplicationsRequestSchema)` to create a new message.
+ */
+export const ListApplicationsRequestSchema: GenMessage<ListApplicationsRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 44);
+
+/**
+ * An application of the catalogue.
+ *
+ * @generated from message kpm.v1.Application
+ */
+export type Application = Message<"kpm.v1.Application"> & {
+  /**
+   * Its id, as DeviceInfo carries it.
+   *
+   * @generated from field: string application_id = 1;
+   */
+  applicationId: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * The oldest version that is still served; older ones get UPGRADE_REQUIRED.
+   *
+   * @generated from field: string minimum_version = 3;
+   */
+  minimumVersion: string;
+};
+
+/**
+ * Describes the message kpm.v1.Application.
+ * Use `create(ApplicationSchema)` to create a new message.
+ */
+export const ApplicationSchema: GenMessage<Application> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 45);
+
+/**
+ * A page of applications.
+ *
+ * @generated from message kpm.v1.ListApplicationsResponse
+ */
+export type ListApplicationsResponse = Message<"kpm.v1.ListApplicationsResponse"> & {
+  /**
+   * The applications.
+   *
+   * @generated from field: repeated kpm.v1.Application applications = 1;
+   */
+  applications: Application[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListApplicationsResponse.
+ * Use `create(ListApplicationsResponseSchema)` to create a new message.
+ */
+export const ListApplicationsResponseSchema: GenMessage<ListApplicationsResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 46);
+
+/**
+ * Asks for the security events.
+ *
+ * @generated from message kpm.v1.ListSecurityEventsRequest
+ */
+export type ListSecurityEventsRequest = Message<"kpm.v1.ListSecurityEventsRequest"> & {
+  /**
+   * At most this many; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListSecurityEventsRequest.
+ * Use `create(ListSecurityEventsRequestSchema)` to create a new message.
+ */
+export const ListSecurityEventsRequestSchema: GenMessage<ListSecurityEventsRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 47);
+
+/**
+ * A page of events.
+ *
+ * @generated from message kpm.v1.ListSecurityEventsResponse
+ */
+export type ListSecurityEventsResponse = Message<"kpm.v1.ListSecurityEventsResponse"> & {
+  /**
+   * The events, newest first.
+   *
+   * @generated from field: repeated kpm.v1.SecurityEvent events = 1;
+   */
+  events: SecurityEvent[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListSecurityEventsResponse.
+ * Use `create(ListSecurityEventsResponseSchema)` to create a new message.
+ */
+export const ListSecurityEventsResponseSchema: GenMessage<ListSecurityEventsResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 48);
+
+/**
+ * Exports the account data.
+ *
+ * @generated from message kpm.v1.ExportAccountDataRequest
+ */
+export type ExportAccountDataRequest = Message<"kpm.v1.ExportAccountDataRequest"> & {
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 1;
+   */
+  reauthentication?: Reauthentication | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.ExportAccountDataRequest.
+ * Use `create(ExportAccountDataRequestSchema)` to create a new message.
+ */
+export const ExportAccountDataRequestSchema: GenMessage<ExportAccountDataRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 49);
+
+/**
+ * A decision about marketing mail.
+ *
+ * @generated from message kpm.v1.ConsentRecord
+ */
+export type ConsentRecord = Message<"kpm.v1.ConsentRecord"> & {
+  /**
+   * When it was made.
+   *
+   * @generated from field: google.protobuf.Timestamp decided_at = 1;
+   */
+  decidedAt?: Timestamp | undefined;
+
+  /**
+   * Marketing mail was allowed.
+   *
+   * @generated from field: bool given = 2;
+   */
+  given: boolean;
+
+  /**
+   * The version of the text that was shown.
+   *
+   * @generated from field: string text_version = 3;
+   */
+  textVersion: string;
+
+  /**
+   * The rpc and the application through which it was made.
+   *
+   * @generated from field: string source = 4;
+   */
+  source: string;
+};
+
+/**
+ * Describes the message kpm.v1.ConsentRecord.
+ * Use `create(ConsentRecordSchema)` to create a new message.
+ */
+export const ConsentRecordSchema: GenMessage<ConsentRecord> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 50);
+
+/**
+ * A session as the export shows it.
+ *
+ * @generated from message kpm.v1.SessionRecord
+ */
+export type SessionRecord = Message<"kpm.v1.SessionRecord"> & {
+  /**
+   * The session.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * Its device.
+   *
+   * @generated from field: string device_id = 2;
+   */
+  deviceId: string;
+
+  /**
+   * When it was opened.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 3;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * When it ended; absent while it lives.
+   *
+   * @generated from field: google.protobuf.Timestamp ended_at = 4;
+   */
+  endedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.SessionRecord.
+ * Use `create(SessionRecordSchema)` to create a new message.
+ */
+export const SessionRecordSchema: GenMessage<SessionRecord> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 51);
+
+/**
+ * The head of the audit chain: says that the export is whole.
+ *
+ * @generated from message kpm.v1.ExportEnd
+ */
+export type ExportEnd = Message<"kpm.v1.ExportEnd"> & {
+  /**
+   * How many events there are.
+   *
+   * @generated from field: uint64 event_count = 1;
+   */
+  eventCount: bigint;
+
+  /**
+   * The hash of the last event.
+   *
+   * @generated from field: bytes head_hash = 2;
+   */
+  headHash: Uint8Array;
+};
+
+/**
+ * Describes the message kpm.v1.ExportEnd.
+ * Use `create(ExportEndSchema)` to create a new message.
+ */
+export const ExportEndSchema: GenMessage<ExportEnd> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 52);
+
+/**
+ * A part of the export. ExportEnd is the last one.
+ *
+ * @generated from message kpm.v1.ExportAccountDataResponse
+ */
+export type ExportAccountDataResponse = Message<"kpm.v1.ExportAccountDataResponse"> & {
+  /**
+   * The part.
+   *
+   * @generated from oneof kpm.v1.ExportAccountDataResponse.part
+   */
+  part: {
+    /**
+     * The account; comes first.
+     *
+     * @generated from field: kpm.v1.Account account = 1;
+     */
+    value: Account;
+    case: "account";
+  } | {
+    /**
+     * A decision about marketing mail.
+     *
+     * @generated from field: kpm.v1.ConsentRecord consent = 2;
+     */
+    value: ConsentRecord;
+    case: "consent";
+  } | {
+    /**
+     * A device.
+     *
+     * @generated from field: kpm.v1.Device device = 3;
+     */
+    value: Device;
+    case: "device";
+  } | {
+    /**
+     * A session.
+     *
+     * @generated from field: kpm.v1.SessionRecord session = 4;
+     */
+    value: SessionRecord;
+    case: "session";
+  } | {
+    /**
+     * An identity of another provider.
+     *
+     * @generated from field: kpm.v1.Identity identity = 5;
+     */
+    value: Identity;
+    case: "identity";
+  } | {
+    /**
+     * A security event, oldest first.
+     *
+     * @generated from field: kpm.v1.SecurityEvent event = 6;
+     */
+    value: SecurityEvent;
+    case: "event";
+  } | {
+    /**
+     * The end.
+     *
+     * @generated from field: kpm.v1.ExportEnd end = 7;
+     */
+    value: ExportEnd;
+    case: "end";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kpm.v1.ExportAccountDataResponse.
+ * Use `create(ExportAccountDataResponseSchema)` to create a new message.
+ */
+export const ExportAccountDataResponseSchema: GenMessage<ExportAccountDataResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_account_service, 53);
 
 /**
  * Connects an app to a person's account.
@@ -858,6 +1783,36 @@ export const AccountService: GenService<{
     output: typeof SignInResponseSchema;
   },
   /**
+   * Starts a flow at a provider of identities. LINK and REAUTHENTICATE need a session.
+   *
+   * @generated from rpc kpm.v1.AccountService.StartFederatedSignIn
+   */
+  startFederatedSignIn: {
+    methodKind: "unary";
+    input: typeof StartFederatedSignInRequestSchema;
+    output: typeof StartFederatedSignInResponseSchema;
+  },
+  /**
+   * Completes a flow: connects the device, or tells the next step. The identity decides, never its address.
+   *
+   * @generated from rpc kpm.v1.AccountService.CompleteFederatedSignIn
+   */
+  completeFederatedSignIn: {
+    methodKind: "unary";
+    input: typeof CompleteFederatedSignInRequestSchema;
+    output: typeof CompleteFederatedSignInResponseSchema;
+  },
+  /**
+   * The accounts that other apps of the same device are signed in to.
+   *
+   * @generated from rpc kpm.v1.AccountService.GetSignInHints
+   */
+  getSignInHints: {
+    methodKind: "unary";
+    input: typeof GetSignInHintsRequestSchema;
+    output: typeof GetSignInHintsResponseSchema;
+  },
+  /**
    * Trades a refresh token for the next pair of tokens. A token used twice ends its whole family.
    *
    * @generated from rpc kpm.v1.AccountService.RefreshSession
@@ -868,7 +1823,7 @@ export const AccountService: GenService<{
     output: typeof RefreshSessionResponseSchema;
   },
   /**
-   * Ends the calling session and its streams.
+   * Ends the calling session and its streams, or every session of the account.
    *
    * @generated from rpc kpm.v1.AccountService.SignOut
    */
@@ -888,6 +1843,96 @@ export const AccountService: GenService<{
     output: typeof GetAccountResponseSchema;
   },
   /**
+   * Changes language and marketing consent.
+   *
+   * @generated from rpc kpm.v1.AccountService.UpdateAccount
+   */
+  updateAccount: {
+    methodKind: "unary";
+    input: typeof UpdateAccountRequestSchema;
+    output: typeof UpdateAccountResponseSchema;
+  },
+  /**
+   * Ends the hold on the keys of a session that signed in after a password reset. Called from a device without a hold, or with a fresh second factor.
+   *
+   * @generated from rpc kpm.v1.AccountService.ApproveSession
+   */
+  approveSession: {
+    methodKind: "unary";
+    input: typeof ApproveSessionRequestSchema;
+    output: typeof ApproveSessionResponseSchema;
+  },
+  /**
+   * Changes or sets the account password, and ends every other session.
+   *
+   * @generated from rpc kpm.v1.AccountService.ChangePassword
+   */
+  changePassword: {
+    methodKind: "unary";
+    input: typeof ChangePasswordRequestSchema;
+    output: typeof ChangePasswordResponseSchema;
+  },
+  /**
+   * Mails a link to set a new account password. Answers the same whether or not an account holds the address.
+   *
+   * @generated from rpc kpm.v1.AccountService.StartPasswordReset
+   */
+  startPasswordReset: {
+    methodKind: "unary";
+    input: typeof StartPasswordResetRequestSchema;
+    output: typeof StartPasswordResetResponseSchema;
+  },
+  /**
+   * Sets a new account password and ends every session. Does not open the vault: the main password does, and nobody can reset it.
+   *
+   * @generated from rpc kpm.v1.AccountService.CompletePasswordReset
+   */
+  completePasswordReset: {
+    methodKind: "unary";
+    input: typeof CompletePasswordResetRequestSchema;
+    output: typeof CompletePasswordResetResponseSchema;
+  },
+  /**
+   * Mails both the former and the new address.
+   *
+   * @generated from rpc kpm.v1.AccountService.StartEmailChange
+   */
+  startEmailChange: {
+    methodKind: "unary";
+    input: typeof StartEmailChangeRequestSchema;
+    output: typeof StartEmailChangeResponseSchema;
+  },
+  /**
+   * Confirms one side of a change of address; the second confirmation carries it out.
+   *
+   * @generated from rpc kpm.v1.AccountService.CompleteEmailChange
+   */
+  completeEmailChange: {
+    methodKind: "unary";
+    input: typeof CompleteEmailChangeRequestSchema;
+    output: typeof CompleteEmailChangeResponseSchema;
+  },
+  /**
+   * Ends every session and deletes the account after 14 days, with a receipt by mail.
+   *
+   * @generated from rpc kpm.v1.AccountService.DeleteAccount
+   */
+  deleteAccount: {
+    methodKind: "unary";
+    input: typeof DeleteAccountRequestSchema;
+    output: typeof DeleteAccountResponseSchema;
+  },
+  /**
+   * Keeps an account that was going to be deleted.
+   *
+   * @generated from rpc kpm.v1.AccountService.CancelDeletion
+   */
+  cancelDeletion: {
+    methodKind: "unary";
+    input: typeof CancelDeletionRequestSchema;
+    output: typeof CancelDeletionResponseSchema;
+  },
+  /**
    * The devices linked to the account, newest first.
    *
    * @generated from rpc kpm.v1.AccountService.ListDevices
@@ -898,6 +1943,16 @@ export const AccountService: GenService<{
     output: typeof ListDevicesResponseSchema;
   },
   /**
+   * Gives a device another name.
+   *
+   * @generated from rpc kpm.v1.AccountService.RenameDevice
+   */
+  renameDevice: {
+    methodKind: "unary";
+    input: typeof RenameDeviceRequestSchema;
+    output: typeof RenameDeviceResponseSchema;
+  },
+  /**
    * Ends all sessions of a device, and its streams within a second. The device id can't come back.
    *
    * @generated from rpc kpm.v1.AccountService.RevokeDevice
@@ -906,6 +1961,66 @@ export const AccountService: GenService<{
     methodKind: "unary";
     input: typeof RevokeDeviceRequestSchema;
     output: typeof RevokeDeviceResponseSchema;
+  },
+  /**
+   * The identities of other providers that open the account.
+   *
+   * @generated from rpc kpm.v1.AccountService.ListIdentities
+   */
+  listIdentities: {
+    methodKind: "unary";
+    input: typeof ListIdentitiesRequestSchema;
+    output: typeof ListIdentitiesResponseSchema;
+  },
+  /**
+   * Links an identity: completes a flow with the purpose LINK.
+   *
+   * @generated from rpc kpm.v1.AccountService.LinkIdentity
+   */
+  linkIdentity: {
+    methodKind: "unary";
+    input: typeof LinkIdentityRequestSchema;
+    output: typeof LinkIdentityResponseSchema;
+  },
+  /**
+   * Unlinks an identity, unless it is the last way to sign in.
+   *
+   * @generated from rpc kpm.v1.AccountService.UnlinkIdentity
+   */
+  unlinkIdentity: {
+    methodKind: "unary";
+    input: typeof UnlinkIdentityRequestSchema;
+    output: typeof UnlinkIdentityResponseSchema;
+  },
+  /**
+   * The applications on offer in the account's region.
+   *
+   * @generated from rpc kpm.v1.AccountService.ListApplications
+   */
+  listApplications: {
+    methodKind: "unary";
+    input: typeof ListApplicationsRequestSchema;
+    output: typeof ListApplicationsResponseSchema;
+  },
+  /**
+   * What happened to the account, newest first. The Sync and Watch streams bring new events live.
+   *
+   * @generated from rpc kpm.v1.AccountService.ListSecurityEvents
+   */
+  listSecurityEvents: {
+    methodKind: "unary";
+    input: typeof ListSecurityEventsRequestSchema;
+    output: typeof ListSecurityEventsResponseSchema;
+  },
+  /**
+   * Everything that the server knows about the account, but for secrets and the vault's ciphertext. The events can be verified offline.
+   *
+   * @generated from rpc kpm.v1.AccountService.ExportAccountData
+   */
+  exportAccountData: {
+    methodKind: "server_streaming";
+    input: typeof ExportAccountDataRequestSchema;
+    output: typeof ExportAccountDataResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_kpm_v1_account_service, 0);

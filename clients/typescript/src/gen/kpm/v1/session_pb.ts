@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kpm/v1/session.proto.
  */
 export const file_kpm_v1_session: GenFile = /*@__PURE__*/
-  fileDesc("ChRrcG0vdjEvc2Vzc2lvbi5wcm90bxIGa3BtLnYxItsBCgpEZXZpY2VJbmZvEh0KCWRldmljZV9pZBgBIAEoCUIKorsYBggBEAEgJBIWCgRuYW1lGAIgASgJQgiiuxgECAEgZBIqCghwbGF0Zm9ybRgDIAEoDjIQLmtwbS52MS5QbGF0Zm9ybUIGorsYAggBEiAKDmFwcGxpY2F0aW9uX2lkGAQgASgJQgiiuxgECAEgQBIlChNhcHBsaWNhdGlvbl92ZXJzaW9uGAUgASgJQgiiuxgECAEgIBIhCgtzaWduaW5nX2tleRgGIAEoDEIMorsYCAgBGEEgQVABInkKC0RldmljZVByb29mEjAKBHRpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wQgaiuxgCCAESGQoFbm9uY2UYAiABKAxCCqK7GAYIARgQIBASHQoJc2lnbmF0dXJlGAMgASgMQgqiuxgGCAEYQCBAIrkBCgdTZXNzaW9uEhIKCnNlc3Npb25faWQYASABKAkSFAoMYWNjZXNzX3Rva2VuGAIgASgJEjUKEWFjY2Vzc19leHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1yZWZyZXNoX3Rva2VuGAQgASgJEjYKEnJlZnJlc2hfZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi7QEKB0FjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIjCgVzdGF0ZRgDIAEoDjIULmtwbS52MS5BY2NvdW50U3RhdGUSDgoGcmVnaW9uGAQgASgJEhAKCGxhbmd1YWdlGAUgASgJEhkKEW1hcmtldGluZ19jb25zZW50GAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWxhcHNlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiawoKQWN0aXZhdGlvbhIuCgpleHBpcmVzX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyZXNlbmRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKrYBCghQbGF0Zm9ybRIYChRQTEFURk9STV9VTlNQRUNJRklFRBAAEhQKEFBMQVRGT1JNX0FORFJPSUQQARIQCgxQTEFURk9STV9JT1MQAhIUChBQTEFURk9STV9XSU5ET1dTEAMSEgoOUExBVEZPUk1fTUFDT1MQBBISCg5QTEFURk9STV9MSU5VWBAFEhQKEFBMQVRGT1JNX0JST1dTRVIQBhIUChBQTEFURk9STV9TRVJWSUNFEAcqYgoMQWNjb3VudFN0YXRlEh0KGUFDQ09VTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVBQ0NPVU5UX1NUQVRFX1BFTkRJTkcQARIYChRBQ0NPVU5UX1NUQVRFX0FDVElWRRACQgmqAgZLcG0uVjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_kpm_v1_constraints]);
+  fileDesc("ChRrcG0vdjEvc2Vzc2lvbi5wcm90bxIGa3BtLnYxIqoCCgpEZXZpY2VJbmZvEh0KCWRldmljZV9pZBgBIAEoCUIKorsYBggBEAEgJBIWCgRuYW1lGAIgASgJQgiiuxgECAEgZBIqCghwbGF0Zm9ybRgDIAEoDjIQLmtwbS52MS5QbGF0Zm9ybUIGorsYAggBEiAKDmFwcGxpY2F0aW9uX2lkGAQgASgJQgiiuxgECAEgQBIlChNhcHBsaWNhdGlvbl92ZXJzaW9uGAUgASgJQgiiuxgECAEgIBIhCgtzaWduaW5nX2tleRgGIAEoDEIMorsYCAgBGEEgQVABEh4KCnNoYXJlZF9rZXkYByABKAxCCqK7GAYYQSBBUAESLQoQc2hhcmVkX2tleV9wcm9vZhgIIAEoCzITLmtwbS52MS5EZXZpY2VQcm9vZiJ5CgtEZXZpY2VQcm9vZhIwCgR0aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEIGorsYAggBEhkKBW5vbmNlGAIgASgMQgqiuxgGCAEYECAQEh0KCXNpZ25hdHVyZRgDIAEoDEIKorsYBggBGEAgQCLuAQoHU2Vzc2lvbhISCgpzZXNzaW9uX2lkGAEgASgJEhQKDGFjY2Vzc190b2tlbhgCIAEoCRI1ChFhY2Nlc3NfZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoNcmVmcmVzaF90b2tlbhgEIAEoCRI2ChJyZWZyZXNoX2V4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjMKD2tleXNfaGVsZF91bnRpbBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAinQIKB0FjY291bnQSEgoKYWNjb3VudF9pZBgBIAEoCRINCgVlbWFpbBgCIAEoCRIjCgVzdGF0ZRgDIAEoDjIULmtwbS52MS5BY2NvdW50U3RhdGUSDgoGcmVnaW9uGAQgASgJEhAKCGxhbmd1YWdlGAUgASgJEhkKEW1hcmtldGluZ19jb25zZW50GAYgASgIEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWxhcHNlc19hdBgIIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFAoMaGFzX3Bhc3N3b3JkGAkgASgIEhgKEHR3b19zdGVwX2VuYWJsZWQYCiABKAgiawoKQWN0aXZhdGlvbhIuCgpleHBpcmVzX2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCglyZXNlbmRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKrYBCghQbGF0Zm9ybRIYChRQTEFURk9STV9VTlNQRUNJRklFRBAAEhQKEFBMQVRGT1JNX0FORFJPSUQQARIQCgxQTEFURk9STV9JT1MQAhIUChBQTEFURk9STV9XSU5ET1dTEAMSEgoOUExBVEZPUk1fTUFDT1MQBBISCg5QTEFURk9STV9MSU5VWBAFEhQKEFBMQVRGT1JNX0JST1dTRVIQBhIUChBQTEFURk9STV9TRVJWSUNFEAcqYgoMQWNjb3VudFN0YXRlEh0KGUFDQ09VTlRfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVBQ0NPVU5UX1NUQVRFX1BFTkRJTkcQARIYChRBQ0NPVU5UX1NUQVRFX0FDVElWRRACQgmqAgZLcG0uVjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_kpm_v1_constraints]);
 
 /**
  * The device and app that sign in.
@@ -64,6 +64,21 @@ export type DeviceInfo = Message<"kpm.v1.DeviceInfo"> & {
    * @generated from field: bytes signing_key = 6;
    */
   signingKey: Uint8Array;
+
+  /**
+   * A P-256 public key that the apps of this product family on this device share; lets another of them offer the account
+   * (GetSignInHints). Empty for none.
+   *
+   * @generated from field: bytes shared_key = 7;
+   */
+  sharedKey: Uint8Array;
+
+  /**
+   * Proof of the shared key, over the device_id; needed with a shared_key.
+   *
+   * @generated from field: kpm.v1.DeviceProof shared_key_proof = 8;
+   */
+  sharedKeyProof?: DeviceProof | undefined;
 };
 
 /**
@@ -152,6 +167,14 @@ export type Session = Message<"kpm.v1.Session"> & {
    * @generated from field: google.protobuf.Timestamp refresh_expires_at = 5;
    */
   refreshExpiresAt?: Timestamp | undefined;
+
+  /**
+   * Until then the session can neither fetch nor replace the wrapped keys, since it signed in after a password reset;
+   * ApproveSession ends that. Absent for no hold.
+   *
+   * @generated from field: google.protobuf.Timestamp keys_held_until = 6;
+   */
+  keysHeldUntil?: Timestamp | undefined;
 };
 
 /**
@@ -222,6 +245,20 @@ export type Account = Message<"kpm.v1.Account"> & {
    * @generated from field: google.protobuf.Timestamp lapses_at = 8;
    */
   lapsesAt?: Timestamp | undefined;
+
+  /**
+   * The account has a password; one that was registered with another provider's identity may have none.
+   *
+   * @generated from field: bool has_password = 9;
+   */
+  hasPassword: boolean;
+
+  /**
+   * Two-step verification is on.
+   *
+   * @generated from field: bool two_step_enabled = 10;
+   */
+  twoStepEnabled: boolean;
 };
 
 /**

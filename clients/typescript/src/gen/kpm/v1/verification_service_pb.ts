@@ -2,20 +2,26 @@
 // @generated from file kpm/v1/verification_service.proto (package kpm.v1, syntax proto3)
 /* eslint-disable */
 
-// Proofs that a person is who they say: activation of an address.
+// Proofs that a person is who they say: the Security Check, activation of an address, two-step verification.
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import { file_kpm_v1_constraints } from "./constraints_pb.js";
+import type { Reauthentication, SecondFactor, SecurityCheck, SecurityCheckAnswer, SecurityCheckRequired, TwoStepMethod } from "./security_pb.js";
+import { file_kpm_v1_security } from "./security_pb.js";
 import type { Account, Activation } from "./session_pb.js";
 import { file_kpm_v1_session } from "./session_pb.js";
+import type { DeletionScheduled, SignedIn } from "./sign_in_pb.js";
+import { file_kpm_v1_sign_in } from "./sign_in_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file kpm/v1/verification_service.proto.
  */
 export const file_kpm_v1_verification_service: GenFile = /*@__PURE__*/
-  fileDesc("CiFrcG0vdjEvdmVyaWZpY2F0aW9uX3NlcnZpY2UucHJvdG8SBmtwbS52MSJ7ChZBY3RpdmF0ZUFjY291bnRSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgiiuxgECAEgQEgAEhoKBGNvZGUYAiABKAlCCqK7GAYIARgGIAZIABIbCghwYXNzd29yZBgDIAEoCUIJorsYBSCACFgBQg0KBXByb29mEgSwuxgBIjsKF0FjdGl2YXRlQWNjb3VudFJlc3BvbnNlEiAKB2FjY291bnQYASABKAsyDy5rcG0udjEuQWNjb3VudCI3ChxEaXNjYXJkUGVuZGluZ0FjY291bnRSZXF1ZXN0EhcKBXRva2VuGAEgASgJQgiiuxgECAEgQCIfCh1EaXNjYXJkUGVuZGluZ0FjY291bnRSZXNwb25zZSI5ChdSZXNlbmRBY3RpdmF0aW9uUmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkIkIKGFJlc2VuZEFjdGl2YXRpb25SZXNwb25zZRImCgphY3RpdmF0aW9uGAEgASgLMhIua3BtLnYxLkFjdGl2YXRpb24yuAIKE1ZlcmlmaWNhdGlvblNlcnZpY2USWAoPQWN0aXZhdGVBY2NvdW50Eh4ua3BtLnYxLkFjdGl2YXRlQWNjb3VudFJlcXVlc3QaHy5rcG0udjEuQWN0aXZhdGVBY2NvdW50UmVzcG9uc2UiBKi7GAISagoVRGlzY2FyZFBlbmRpbmdBY2NvdW50EiQua3BtLnYxLkRpc2NhcmRQZW5kaW5nQWNjb3VudFJlcXVlc3QaJS5rcG0udjEuRGlzY2FyZFBlbmRpbmdBY2NvdW50UmVzcG9uc2UiBKi7GAESWwoQUmVzZW5kQWN0aXZhdGlvbhIfLmtwbS52MS5SZXNlbmRBY3RpdmF0aW9uUmVxdWVzdBogLmtwbS52MS5SZXNlbmRBY3RpdmF0aW9uUmVzcG9uc2UiBKi7GANCCaoCBktwbS5WMWIGcHJvdG8z", [file_kpm_v1_constraints, file_kpm_v1_session]);
+  fileDesc("CiFrcG0vdjEvdmVyaWZpY2F0aW9uX3NlcnZpY2UucHJvdG8SBmtwbS52MSJ7ChZBY3RpdmF0ZUFjY291bnRSZXF1ZXN0EhkKBXRva2VuGAEgASgJQgiiuxgECAEgQEgAEhoKBGNvZGUYAiABKAlCCqK7GAYIARgGIAZIABIbCghwYXNzd29yZBgDIAEoCUIJorsYBSCACFgBQg0KBXByb29mEgSwuxgBIjsKF0FjdGl2YXRlQWNjb3VudFJlc3BvbnNlEiAKB2FjY291bnQYASABKAsyDy5rcG0udjEuQWNjb3VudCI3ChxEaXNjYXJkUGVuZGluZ0FjY291bnRSZXF1ZXN0EhcKBXRva2VuGAEgASgJQgiiuxgECAEgQCIfCh1EaXNjYXJkUGVuZGluZ0FjY291bnRSZXNwb25zZSI5ChdSZXNlbmRBY3RpdmF0aW9uUmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkIkIKGFJlc2VuZEFjdGl2YXRpb25SZXNwb25zZRImCgphY3RpdmF0aW9uGAEgASgLMhIua3BtLnYxLkFjdGl2YXRpb24iiAEKF05ld1NlY3VyaXR5Q2hlY2tSZXF1ZXN0EjcKCGRlbGl2ZXJ5GAEgASgOMh0ua3BtLnYxLlNlY3VyaXR5Q2hlY2tEZWxpdmVyeUIGorsYAggBEhgKBWVtYWlsGAIgASgJQgmiuxgFIP4BMAESGgoIbGFuZ3VhZ2UYAyABKAlCCKK7GAQgI0gBIkAKGE5ld1NlY3VyaXR5Q2hlY2tSZXNwb25zZRIkCgVjaGVjaxgBIAEoCzIVLmtwbS52MS5TZWN1cml0eUNoZWNrImUKFVNlbmRTaWduSW5Db2RlUmVxdWVzdBIXCgZ0aWNrZXQYASABKAlCB6K7GAMggAESMwoOc2VjdXJpdHlfY2hlY2sYAiABKAsyGy5rcG0udjEuU2VjdXJpdHlDaGVja0Fuc3dlciKPAQoIQ29kZVNlbnQSFAoMbWFza2VkX3Bob25lGAEgASgJEi4KCmV4cGlyZXNfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXJlc2VuZF9hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDgoGZGlnaXRzGAQgASgFIocBChZTZW5kU2lnbkluQ29kZVJlc3BvbnNlEiAKBHNlbnQYASABKAsyEC5rcG0udjEuQ29kZVNlbnRIABJAChdzZWN1cml0eV9jaGVja19yZXF1aXJlZBgCIAEoCzIdLmtwbS52MS5TZWN1cml0eUNoZWNrUmVxdWlyZWRIAEIJCgdvdXRjb21lIn4KFkNvbXBsZXRlVHdvU3RlcFJlcXVlc3QSGQoGdGlja2V0GAEgASgJQgmiuxgFCAEggAESMwoNc2Vjb25kX2ZhY3RvchgCIAEoCzIULmtwbS52MS5TZWNvbmRGYWN0b3JCBqK7GAIIARIUCgx0cnVzdF9kZXZpY2UYAyABKAgiogEKF0NvbXBsZXRlVHdvU3RlcFJlc3BvbnNlEhwKFHRydXN0ZWRfZGV2aWNlX3Rva2VuGAEgASgJEiUKCXNpZ25lZF9pbhgCIAEoCzIQLmtwbS52MS5TaWduZWRJbkgAEjcKEmRlbGV0aW9uX3NjaGVkdWxlZBgDIAEoCzIZLmtwbS52MS5EZWxldGlvblNjaGVkdWxlZEgAQgkKB291dGNvbWUiGwoZR2V0VHdvU3RlcFNldHRpbmdzUmVxdWVzdCJLCgxSZWNvdmVyeUNvZGUSDgoGbnVtYmVyGAEgASgFEisKB3VzZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wItsBChpHZXRUd29TdGVwU2V0dGluZ3NSZXNwb25zZRIPCgdlbmFibGVkGAEgASgIEjcKE2F1dGhlbnRpY2F0b3Jfc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi8KC3Bob25lX3NpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIUCgxtYXNrZWRfcGhvbmUYBCABKAkSLAoOcmVjb3ZlcnlfY29kZXMYBSADKAsyFC5rcG0udjEuUmVjb3ZlcnlDb2RlIlcKGVN0YXJ0QXV0aGVudGljYXRvclJlcXVlc3QSOgoQcmVhdXRoZW50aWNhdGlvbhgBIAEoCzIYLmtwbS52MS5SZWF1dGhlbnRpY2F0aW9uQgaiuxgCCAEikQEKGlN0YXJ0QXV0aGVudGljYXRvclJlc3BvbnNlEg4KBnRpY2tldBgBIAEoCRIOCgZzZWNyZXQYAiABKAkSEwoLb3RwYXV0aF91cmkYAyABKAkSDgoGcXJfcG5nGAQgASgMEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIlIKG0NvbmZpcm1BdXRoZW50aWNhdG9yUmVxdWVzdBIZCgZ0aWNrZXQYASABKAlCCaK7GAUIASCAARIYCgRjb2RlGAIgASgJQgqiuxgGCAEYBiAGIjYKHENvbmZpcm1BdXRoZW50aWNhdG9yUmVzcG9uc2USFgoOcmVjb3ZlcnlfY29kZXMYASADKAkinwEKEVN0YXJ0UGhvbmVSZXF1ZXN0EjoKEHJlYXV0aGVudGljYXRpb24YASABKAsyGC5rcG0udjEuUmVhdXRoZW50aWNhdGlvbkIGorsYAggBEhkKBXBob25lGAIgASgJQgqiuxgGCAEYCCAQEjMKDnNlY3VyaXR5X2NoZWNrGAMgASgLMhsua3BtLnYxLlNlY3VyaXR5Q2hlY2tBbnN3ZXIiPgoMUGhvbmVTdGFydGVkEg4KBnRpY2tldBgBIAEoCRIeCgRjb2RlGAIgASgLMhAua3BtLnYxLkNvZGVTZW50IooBChJTdGFydFBob25lUmVzcG9uc2USJwoHc3RhcnRlZBgBIAEoCzIULmtwbS52MS5QaG9uZVN0YXJ0ZWRIABJAChdzZWN1cml0eV9jaGVja19yZXF1aXJlZBgCIAEoCzIdLmtwbS52MS5TZWN1cml0eUNoZWNrUmVxdWlyZWRIAEIJCgdvdXRjb21lIkoKE0NvbmZpcm1QaG9uZVJlcXVlc3QSGQoGdGlja2V0GAEgASgJQgmiuxgFCAEggAESGAoEY29kZRgCIAEoCUIKorsYBggBGAYgCCIuChRDb25maXJtUGhvbmVSZXNwb25zZRIWCg5yZWNvdmVyeV9jb2RlcxgBIAMoCSKgAQoTUmVtb3ZlRmFjdG9yUmVxdWVzdBIeCgpyZXF1ZXN0X2lkGAEgASgJQgqiuxgGCAEQASAkEjoKEHJlYXV0aGVudGljYXRpb24YAiABKAsyGC5rcG0udjEuUmVhdXRoZW50aWNhdGlvbkIGorsYAggBEi0KBm1ldGhvZBgDIAEoDjIVLmtwbS52MS5Ud29TdGVwTWV0aG9kQgaiuxgCCAEiJwoUUmVtb3ZlRmFjdG9yUmVzcG9uc2USDwoHZW5hYmxlZBgBIAEoCCJaChxHZW5lcmF0ZVJlY292ZXJ5Q29kZXNSZXF1ZXN0EjoKEHJlYXV0aGVudGljYXRpb24YASABKAsyGC5rcG0udjEuUmVhdXRoZW50aWNhdGlvbkIGorsYAggBIjcKHUdlbmVyYXRlUmVjb3ZlcnlDb2Rlc1Jlc3BvbnNlEhYKDnJlY292ZXJ5X2NvZGVzGAEgAygJIlMKGUxpc3RUcnVzdGVkRGV2aWNlc1JlcXVlc3QSGQoJcGFnZV9zaXplGAEgASgFQgaiuxgCQGQSGwoKcGFnZV90b2tlbhgCIAEoCUIHorsYAyCAAiKQAQoNVHJ1c3RlZERldmljZRIRCglkZXZpY2VfaWQYASABKAkSDAoEbmFtZRgCIAEoCRIuCgp0cnVzdGVkX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJlChpMaXN0VHJ1c3RlZERldmljZXNSZXNwb25zZRIuCg90cnVzdGVkX2RldmljZXMYASADKAsyFS5rcG0udjEuVHJ1c3RlZERldmljZRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkiWwoaRm9yZ2V0VHJ1c3RlZERldmljZVJlcXVlc3QSHgoKcmVxdWVzdF9pZBgBIAEoCUIKorsYBggBEAEgJBIdCglkZXZpY2VfaWQYAiABKAlCCqK7GAYIARABICQiHQobRm9yZ2V0VHJ1c3RlZERldmljZVJlc3BvbnNlImMKGENhbmNlbFN1cHBvcnRDYXNlUmVxdWVzdBIaCgV0b2tlbhgBIAEoCUIJorsYBQgBIIABSAASHQoHY2FzZV9pZBgCIAEoCUIKorsYBggBEAEgJEgAQgwKBGNhc2USBLC7GAEiGwoZQ2FuY2VsU3VwcG9ydENhc2VSZXNwb25zZSqHAQoVU2VjdXJpdHlDaGVja0RlbGl2ZXJ5EicKI1NFQ1VSSVRZX0NIRUNLX0RFTElWRVJZX1VOU1BFQ0lGSUVEEAASIwofU0VDVVJJVFlfQ0hFQ0tfREVMSVZFUllfUElDVFVSRRABEiAKHFNFQ1VSSVRZX0NIRUNLX0RFTElWRVJZX01BSUwQAjL9CwoTVmVyaWZpY2F0aW9uU2VydmljZRJbChBOZXdTZWN1cml0eUNoZWNrEh8ua3BtLnYxLk5ld1NlY3VyaXR5Q2hlY2tSZXF1ZXN0GiAua3BtLnYxLk5ld1NlY3VyaXR5Q2hlY2tSZXNwb25zZSIEqLsYARJYCg9BY3RpdmF0ZUFjY291bnQSHi5rcG0udjEuQWN0aXZhdGVBY2NvdW50UmVxdWVzdBofLmtwbS52MS5BY3RpdmF0ZUFjY291bnRSZXNwb25zZSIEqLsYAhJqChVEaXNjYXJkUGVuZGluZ0FjY291bnQSJC5rcG0udjEuRGlzY2FyZFBlbmRpbmdBY2NvdW50UmVxdWVzdBolLmtwbS52MS5EaXNjYXJkUGVuZGluZ0FjY291bnRSZXNwb25zZSIEqLsYARJbChBSZXNlbmRBY3RpdmF0aW9uEh8ua3BtLnYxLlJlc2VuZEFjdGl2YXRpb25SZXF1ZXN0GiAua3BtLnYxLlJlc2VuZEFjdGl2YXRpb25SZXNwb25zZSIEqLsYAxJVCg5TZW5kU2lnbkluQ29kZRIdLmtwbS52MS5TZW5kU2lnbkluQ29kZVJlcXVlc3QaHi5rcG0udjEuU2VuZFNpZ25JbkNvZGVSZXNwb25zZSIEqLsYAhJYCg9Db21wbGV0ZVR3b1N0ZXASHi5rcG0udjEuQ29tcGxldGVUd29TdGVwUmVxdWVzdBofLmtwbS52MS5Db21wbGV0ZVR3b1N0ZXBSZXNwb25zZSIEqLsYARJkChJHZXRUd29TdGVwU2V0dGluZ3MSIS5rcG0udjEuR2V0VHdvU3RlcFNldHRpbmdzUmVxdWVzdBoiLmtwbS52MS5HZXRUd29TdGVwU2V0dGluZ3NSZXNwb25zZSIHkAIBqLsYBBJhChJTdGFydEF1dGhlbnRpY2F0b3ISIS5rcG0udjEuU3RhcnRBdXRoZW50aWNhdG9yUmVxdWVzdBoiLmtwbS52MS5TdGFydEF1dGhlbnRpY2F0b3JSZXNwb25zZSIEqLsYBBJnChRDb25maXJtQXV0aGVudGljYXRvchIjLmtwbS52MS5Db25maXJtQXV0aGVudGljYXRvclJlcXVlc3QaJC5rcG0udjEuQ29uZmlybUF1dGhlbnRpY2F0b3JSZXNwb25zZSIEqLsYBBJJCgpTdGFydFBob25lEhkua3BtLnYxLlN0YXJ0UGhvbmVSZXF1ZXN0Ghoua3BtLnYxLlN0YXJ0UGhvbmVSZXNwb25zZSIEqLsYBBJPCgxDb25maXJtUGhvbmUSGy5rcG0udjEuQ29uZmlybVBob25lUmVxdWVzdBocLmtwbS52MS5Db25maXJtUGhvbmVSZXNwb25zZSIEqLsYBBJPCgxSZW1vdmVGYWN0b3ISGy5rcG0udjEuUmVtb3ZlRmFjdG9yUmVxdWVzdBocLmtwbS52MS5SZW1vdmVGYWN0b3JSZXNwb25zZSIEqLsYBBJqChVHZW5lcmF0ZVJlY292ZXJ5Q29kZXMSJC5rcG0udjEuR2VuZXJhdGVSZWNvdmVyeUNvZGVzUmVxdWVzdBolLmtwbS52MS5HZW5lcmF0ZVJlY292ZXJ5Q29kZXNSZXNwb25zZSIEqLsYBBJkChJMaXN0VHJ1c3RlZERldmljZXMSIS5rcG0udjEuTGlzdFRydXN0ZWREZXZpY2VzUmVxdWVzdBoiLmtwbS52MS5MaXN0VHJ1c3RlZERldmljZXNSZXNwb25zZSIHkAIBqLsYBBJkChNGb3JnZXRUcnVzdGVkRGV2aWNlEiIua3BtLnYxLkZvcmdldFRydXN0ZWREZXZpY2VSZXF1ZXN0GiMua3BtLnYxLkZvcmdldFRydXN0ZWREZXZpY2VSZXNwb25zZSIEqLsYBBJeChFDYW5jZWxTdXBwb3J0Q2FzZRIgLmtwbS52MS5DYW5jZWxTdXBwb3J0Q2FzZVJlcXVlc3QaIS5rcG0udjEuQ2FuY2VsU3VwcG9ydENhc2VSZXNwb25zZSIEqLsYAkIJqgIGS3BtLlYxYgZwcm90bzM", [file_google_protobuf_timestamp, file_kpm_v1_constraints, file_kpm_v1_security, file_kpm_v1_session, file_kpm_v1_sign_in]);
 
 /**
  * Activates an account.
@@ -161,11 +167,948 @@ export const ResendActivationResponseSchema: GenMessage<ResendActivationResponse
   messageDesc(file_kpm_v1_verification_service, 5);
 
 /**
- * Verifies addresses.
+ * Asks for a check.
+ *
+ * @generated from message kpm.v1.NewSecurityCheckRequest
+ */
+export type NewSecurityCheckRequest = Message<"kpm.v1.NewSecurityCheckRequest"> & {
+  /**
+   * How it is shown.
+   *
+   * @generated from field: kpm.v1.SecurityCheckDelivery delivery = 1;
+   */
+  delivery: SecurityCheckDelivery;
+
+  /**
+   * The address to mail to; needed for MAIL. The code then only serves calls for this address.
+   *
+   * @generated from field: string email = 2;
+   */
+  email: string;
+
+  /**
+   * A BCP 47 tag for the mail's words; English if empty.
+   *
+   * @generated from field: string language = 3;
+   */
+  language: string;
+};
+
+/**
+ * Describes the message kpm.v1.NewSecurityCheckRequest.
+ * Use `create(NewSecurityCheckRequestSchema)` to create a new message.
+ */
+export const NewSecurityCheckRequestSchema: GenMessage<NewSecurityCheckRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 6);
+
+/**
+ * A check.
+ *
+ * @generated from message kpm.v1.NewSecurityCheckResponse
+ */
+export type NewSecurityCheckResponse = Message<"kpm.v1.NewSecurityCheckResponse"> & {
+  /**
+   * The check.
+   *
+   * @generated from field: kpm.v1.SecurityCheck check = 1;
+   */
+  check?: SecurityCheck | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.NewSecurityCheckResponse.
+ * Use `create(NewSecurityCheckResponseSchema)` to create a new message.
+ */
+export const NewSecurityCheckResponseSchema: GenMessage<NewSecurityCheckResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 7);
+
+/**
+ * Asks for a code by SMS.
+ *
+ * @generated from message kpm.v1.SendSignInCodeRequest
+ */
+export type SendSignInCodeRequest = Message<"kpm.v1.SendSignInCodeRequest"> & {
+  /**
+   * The ticket of a TwoStepRequired; empty to send to the phone of the calling session's account.
+   *
+   * @generated from field: string ticket = 1;
+   */
+  ticket: string;
+
+  /**
+   * The answer to a Security Check, where one was demanded.
+   *
+   * @generated from field: kpm.v1.SecurityCheckAnswer security_check = 2;
+   */
+  securityCheck?: SecurityCheckAnswer | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.SendSignInCodeRequest.
+ * Use `create(SendSignInCodeRequestSchema)` to create a new message.
+ */
+export const SendSignInCodeRequestSchema: GenMessage<SendSignInCodeRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 8);
+
+/**
+ * A code is on its way; the one before it has ended.
+ *
+ * @generated from message kpm.v1.CodeSent
+ */
+export type CodeSent = Message<"kpm.v1.CodeSent"> & {
+  /**
+   * The number, all but its last two digits masked.
+   *
+   * @generated from field: string masked_phone = 1;
+   */
+  maskedPhone: string;
+
+  /**
+   * When the code ends.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 2;
+   */
+  expiresAt?: Timestamp | undefined;
+
+  /**
+   * When another one can be asked for.
+   *
+   * @generated from field: google.protobuf.Timestamp resend_at = 3;
+   */
+  resendAt?: Timestamp | undefined;
+
+  /**
+   * How many digits it has.
+   *
+   * @generated from field: int32 digits = 4;
+   */
+  digits: number;
+};
+
+/**
+ * Describes the message kpm.v1.CodeSent.
+ * Use `create(CodeSentSchema)` to create a new message.
+ */
+export const CodeSentSchema: GenMessage<CodeSent> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 9);
+
+/**
+ * What came of it.
+ *
+ * @generated from message kpm.v1.SendSignInCodeResponse
+ */
+export type SendSignInCodeResponse = Message<"kpm.v1.SendSignInCodeResponse"> & {
+  /**
+   * The outcome.
+   *
+   * @generated from oneof kpm.v1.SendSignInCodeResponse.outcome
+   */
+  outcome: {
+    /**
+     * The code is on its way.
+     *
+     * @generated from field: kpm.v1.CodeSent sent = 1;
+     */
+    value: CodeSent;
+    case: "sent";
+  } | {
+    /**
+     * Nothing was done; repeat the call with the answer.
+     *
+     * @generated from field: kpm.v1.SecurityCheckRequired security_check_required = 2;
+     */
+    value: SecurityCheckRequired;
+    case: "securityCheckRequired";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kpm.v1.SendSignInCodeResponse.
+ * Use `create(SendSignInCodeResponseSchema)` to create a new message.
+ */
+export const SendSignInCodeResponseSchema: GenMessage<SendSignInCodeResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 10);
+
+/**
+ * The second step.
+ *
+ * @generated from message kpm.v1.CompleteTwoStepRequest
+ */
+export type CompleteTwoStepRequest = Message<"kpm.v1.CompleteTwoStepRequest"> & {
+  /**
+   * The ticket of the first step.
+   *
+   * @generated from field: string ticket = 1;
+   */
+  ticket: string;
+
+  /**
+   * The factor.
+   *
+   * @generated from field: kpm.v1.SecondFactor second_factor = 2;
+   */
+  secondFactor?: SecondFactor | undefined;
+
+  /**
+   * Spare this device the second step for 30 days.
+   *
+   * @generated from field: bool trust_device = 3;
+   */
+  trustDevice: boolean;
+};
+
+/**
+ * Describes the message kpm.v1.CompleteTwoStepRequest.
+ * Use `create(CompleteTwoStepRequestSchema)` to create a new message.
+ */
+export const CompleteTwoStepRequestSchema: GenMessage<CompleteTwoStepRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 11);
+
+/**
+ * What came of the second step.
+ *
+ * @generated from message kpm.v1.CompleteTwoStepResponse
+ */
+export type CompleteTwoStepResponse = Message<"kpm.v1.CompleteTwoStepResponse"> & {
+  /**
+   * For the next sign-ins of this device; empty without trust_device.
+   *
+   * @generated from field: string trusted_device_token = 1;
+   */
+  trustedDeviceToken: string;
+
+  /**
+   * The outcome.
+   *
+   * @generated from oneof kpm.v1.CompleteTwoStepResponse.outcome
+   */
+  outcome: {
+    /**
+     * The device is connected.
+     *
+     * @generated from field: kpm.v1.SignedIn signed_in = 2;
+     */
+    value: SignedIn;
+    case: "signedIn";
+  } | {
+    /**
+     * The account is in its 14 days before deletion.
+     *
+     * @generated from field: kpm.v1.DeletionScheduled deletion_scheduled = 3;
+     */
+    value: DeletionScheduled;
+    case: "deletionScheduled";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kpm.v1.CompleteTwoStepResponse.
+ * Use `create(CompleteTwoStepResponseSchema)` to create a new message.
+ */
+export const CompleteTwoStepResponseSchema: GenMessage<CompleteTwoStepResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 12);
+
+/**
+ * Asks for the factors.
+ *
+ * @generated from message kpm.v1.GetTwoStepSettingsRequest
+ */
+export type GetTwoStepSettingsRequest = Message<"kpm.v1.GetTwoStepSettingsRequest"> & {
+};
+
+/**
+ * Describes the message kpm.v1.GetTwoStepSettingsRequest.
+ * Use `create(GetTwoStepSettingsRequestSchema)` to create a new message.
+ */
+export const GetTwoStepSettingsRequestSchema: GenMessage<GetTwoStepSettingsRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 13);
+
+/**
+ * A recovery code's fate; the code itself can't be read again.
+ *
+ * @generated from message kpm.v1.RecoveryCode
+ */
+export type RecoveryCode = Message<"kpm.v1.RecoveryCode"> & {
+  /**
+   * Its number on the list that the person keeps, from 1.
+   *
+   * @generated from field: int32 number = 1;
+   */
+  number: number;
+
+  /**
+   * When it was used; absent for a code that still works.
+   *
+   * @generated from field: google.protobuf.Timestamp used_at = 2;
+   */
+  usedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.RecoveryCode.
+ * Use `create(RecoveryCodeSchema)` to create a new message.
+ */
+export const RecoveryCodeSchema: GenMessage<RecoveryCode> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 14);
+
+/**
+ * The factors.
+ *
+ * @generated from message kpm.v1.GetTwoStepSettingsResponse
+ */
+export type GetTwoStepSettingsResponse = Message<"kpm.v1.GetTwoStepSettingsResponse"> & {
+  /**
+   * A second step is asked for at sign-in.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+
+  /**
+   * When the authenticator was set up; absent without one.
+   *
+   * @generated from field: google.protobuf.Timestamp authenticator_since = 2;
+   */
+  authenticatorSince?: Timestamp | undefined;
+
+  /**
+   * When the phone was set up; absent without one.
+   *
+   * @generated from field: google.protobuf.Timestamp phone_since = 3;
+   */
+  phoneSince?: Timestamp | undefined;
+
+  /**
+   * The number, all but its last two digits masked; empty without one.
+   *
+   * @generated from field: string masked_phone = 4;
+   */
+  maskedPhone: string;
+
+  /**
+   * The recovery codes; none before the first factor.
+   *
+   * @generated from field: repeated kpm.v1.RecoveryCode recovery_codes = 5;
+   */
+  recoveryCodes: RecoveryCode[];
+};
+
+/**
+ * Describes the message kpm.v1.GetTwoStepSettingsResponse.
+ * Use `create(GetTwoStepSettingsResponseSchema)` to create a new message.
+ */
+export const GetTwoStepSettingsResponseSchema: GenMessage<GetTwoStepSettingsResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 15);
+
+/**
+ * Begins with an authenticator app.
+ *
+ * @generated from message kpm.v1.StartAuthenticatorRequest
+ */
+export type StartAuthenticatorRequest = Message<"kpm.v1.StartAuthenticatorRequest"> & {
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 1;
+   */
+  reauthentication?: Reauthentication | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.StartAuthenticatorRequest.
+ * Use `create(StartAuthenticatorRequestSchema)` to create a new message.
+ */
+export const StartAuthenticatorRequestSchema: GenMessage<StartAuthenticatorRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 16);
+
+/**
+ * The secret, for the app to take.
+ *
+ * @generated from message kpm.v1.StartAuthenticatorResponse
+ */
+export type StartAuthenticatorResponse = Message<"kpm.v1.StartAuthenticatorResponse"> & {
+  /**
+   * For ConfirmAuthenticator.
+   *
+   * @generated from field: string ticket = 1;
+   */
+  ticket: string;
+
+  /**
+   * The secret in base32, for typing.
+   *
+   * @generated from field: string secret = 2;
+   */
+  secret: string;
+
+  /**
+   * The secret as an otpauth URI.
+   *
+   * @generated from field: string otpauth_uri = 3;
+   */
+  otpauthUri: string;
+
+  /**
+   * The URI as a QR code, PNG.
+   *
+   * @generated from field: bytes qr_png = 4;
+   */
+  qrPng: Uint8Array;
+
+  /**
+   * When the ticket ends.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 5;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.StartAuthenticatorResponse.
+ * Use `create(StartAuthenticatorResponseSchema)` to create a new message.
+ */
+export const StartAuthenticatorResponseSchema: GenMessage<StartAuthenticatorResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 17);
+
+/**
+ * Proves that the app has the secret.
+ *
+ * @generated from message kpm.v1.ConfirmAuthenticatorRequest
+ */
+export type ConfirmAuthenticatorRequest = Message<"kpm.v1.ConfirmAuthenticatorRequest"> & {
+  /**
+   * The ticket.
+   *
+   * @generated from field: string ticket = 1;
+   */
+  ticket: string;
+
+  /**
+   * The digits that the app shows.
+   *
+   * @generated from field: string code = 2;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message kpm.v1.ConfirmAuthenticatorRequest.
+ * Use `create(ConfirmAuthenticatorRequestSchema)` to create a new message.
+ */
+export const ConfirmAuthenticatorRequestSchema: GenMessage<ConfirmAuthenticatorRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 18);
+
+/**
+ * The authenticator is on.
+ *
+ * @generated from message kpm.v1.ConfirmAuthenticatorResponse
+ */
+export type ConfirmAuthenticatorResponse = Message<"kpm.v1.ConfirmAuthenticatorResponse"> & {
+  /**
+   * The recovery codes, shown this once; empty where the account has some already.
+   *
+   * @generated from field: repeated string recovery_codes = 1;
+   */
+  recoveryCodes: string[];
+};
+
+/**
+ * Describes the message kpm.v1.ConfirmAuthenticatorResponse.
+ * Use `create(ConfirmAuthenticatorResponseSchema)` to create a new message.
+ */
+export const ConfirmAuthenticatorResponseSchema: GenMessage<ConfirmAuthenticatorResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 19);
+
+/**
+ * Begins with a phone.
+ *
+ * @generated from message kpm.v1.StartPhoneRequest
+ */
+export type StartPhoneRequest = Message<"kpm.v1.StartPhoneRequest"> & {
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 1;
+   */
+  reauthentication?: Reauthentication | undefined;
+
+  /**
+   * The number in E.164 form, such as "+436601234567".
+   *
+   * @generated from field: string phone = 2;
+   */
+  phone: string;
+
+  /**
+   * The answer to a Security Check, where one was demanded.
+   *
+   * @generated from field: kpm.v1.SecurityCheckAnswer security_check = 3;
+   */
+  securityCheck?: SecurityCheckAnswer | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.StartPhoneRequest.
+ * Use `create(StartPhoneRequestSchema)` to create a new message.
+ */
+export const StartPhoneRequestSchema: GenMessage<StartPhoneRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 20);
+
+/**
+ * A code is on its way.
+ *
+ * @generated from message kpm.v1.PhoneStarted
+ */
+export type PhoneStarted = Message<"kpm.v1.PhoneStarted"> & {
+  /**
+   * For ConfirmPhone.
+   *
+   * @generated from field: string ticket = 1;
+   */
+  ticket: string;
+
+  /**
+   * The code.
+   *
+   * @generated from field: kpm.v1.CodeSent code = 2;
+   */
+  code?: CodeSent | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.PhoneStarted.
+ * Use `create(PhoneStartedSchema)` to create a new message.
+ */
+export const PhoneStartedSchema: GenMessage<PhoneStarted> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 21);
+
+/**
+ * What came of it.
+ *
+ * @generated from message kpm.v1.StartPhoneResponse
+ */
+export type StartPhoneResponse = Message<"kpm.v1.StartPhoneResponse"> & {
+  /**
+   * The outcome.
+   *
+   * @generated from oneof kpm.v1.StartPhoneResponse.outcome
+   */
+  outcome: {
+    /**
+     * The code is on its way.
+     *
+     * @generated from field: kpm.v1.PhoneStarted started = 1;
+     */
+    value: PhoneStarted;
+    case: "started";
+  } | {
+    /**
+     * Nothing was done; repeat the call with the answer.
+     *
+     * @generated from field: kpm.v1.SecurityCheckRequired security_check_required = 2;
+     */
+    value: SecurityCheckRequired;
+    case: "securityCheckRequired";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kpm.v1.StartPhoneResponse.
+ * Use `create(StartPhoneResponseSchema)` to create a new message.
+ */
+export const StartPhoneResponseSchema: GenMessage<StartPhoneResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 22);
+
+/**
+ * Proves that the person reads the number's messages.
+ *
+ * @generated from message kpm.v1.ConfirmPhoneRequest
+ */
+export type ConfirmPhoneRequest = Message<"kpm.v1.ConfirmPhoneRequest"> & {
+  /**
+   * The ticket.
+   *
+   * @generated from field: string ticket = 1;
+   */
+  ticket: string;
+
+  /**
+   * The digits of the SMS.
+   *
+   * @generated from field: string code = 2;
+   */
+  code: string;
+};
+
+/**
+ * Describes the message kpm.v1.ConfirmPhoneRequest.
+ * Use `create(ConfirmPhoneRequestSchema)` to create a new message.
+ */
+export const ConfirmPhoneRequestSchema: GenMessage<ConfirmPhoneRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 23);
+
+/**
+ * Codes by SMS are on.
+ *
+ * @generated from message kpm.v1.ConfirmPhoneResponse
+ */
+export type ConfirmPhoneResponse = Message<"kpm.v1.ConfirmPhoneResponse"> & {
+  /**
+   * The recovery codes, shown this once; empty where the account has some already.
+   *
+   * @generated from field: repeated string recovery_codes = 1;
+   */
+  recoveryCodes: string[];
+};
+
+/**
+ * Describes the message kpm.v1.ConfirmPhoneResponse.
+ * Use `create(ConfirmPhoneResponseSchema)` to create a new message.
+ */
+export const ConfirmPhoneResponseSchema: GenMessage<ConfirmPhoneResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 24);
+
+/**
+ * Removes a factor.
+ *
+ * @generated from message kpm.v1.RemoveFactorRequest
+ */
+export type RemoveFactorRequest = Message<"kpm.v1.RemoveFactorRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 2;
+   */
+  reauthentication?: Reauthentication | undefined;
+
+  /**
+   * The factor; not RECOVERY_CODE.
+   *
+   * @generated from field: kpm.v1.TwoStepMethod method = 3;
+   */
+  method: TwoStepMethod;
+};
+
+/**
+ * Describes the message kpm.v1.RemoveFactorRequest.
+ * Use `create(RemoveFactorRequestSchema)` to create a new message.
+ */
+export const RemoveFactorRequestSchema: GenMessage<RemoveFactorRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 25);
+
+/**
+ * The factor is removed.
+ *
+ * @generated from message kpm.v1.RemoveFactorResponse
+ */
+export type RemoveFactorResponse = Message<"kpm.v1.RemoveFactorResponse"> & {
+  /**
+   * A second step is still asked for at sign-in.
+   *
+   * @generated from field: bool enabled = 1;
+   */
+  enabled: boolean;
+};
+
+/**
+ * Describes the message kpm.v1.RemoveFactorResponse.
+ * Use `create(RemoveFactorResponseSchema)` to create a new message.
+ */
+export const RemoveFactorResponseSchema: GenMessage<RemoveFactorResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 26);
+
+/**
+ * Asks for new recovery codes.
+ *
+ * @generated from message kpm.v1.GenerateRecoveryCodesRequest
+ */
+export type GenerateRecoveryCodesRequest = Message<"kpm.v1.GenerateRecoveryCodesRequest"> & {
+  /**
+   * Proves once more who is calling.
+   *
+   * @generated from field: kpm.v1.Reauthentication reauthentication = 1;
+   */
+  reauthentication?: Reauthentication | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.GenerateRecoveryCodesRequest.
+ * Use `create(GenerateRecoveryCodesRequestSchema)` to create a new message.
+ */
+export const GenerateRecoveryCodesRequestSchema: GenMessage<GenerateRecoveryCodesRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 27);
+
+/**
+ * The codes, shown this once.
+ *
+ * @generated from message kpm.v1.GenerateRecoveryCodesResponse
+ */
+export type GenerateRecoveryCodesResponse = Message<"kpm.v1.GenerateRecoveryCodesResponse"> & {
+  /**
+   * Ten codes of 128 bits, each works once.
+   *
+   * @generated from field: repeated string recovery_codes = 1;
+   */
+  recoveryCodes: string[];
+};
+
+/**
+ * Describes the message kpm.v1.GenerateRecoveryCodesResponse.
+ * Use `create(GenerateRecoveryCodesResponseSchema)` to create a new message.
+ */
+export const GenerateRecoveryCodesResponseSchema: GenMessage<GenerateRecoveryCodesResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 28);
+
+/**
+ * Asks for the trusted devices.
+ *
+ * @generated from message kpm.v1.ListTrustedDevicesRequest
+ */
+export type ListTrustedDevicesRequest = Message<"kpm.v1.ListTrustedDevicesRequest"> & {
+  /**
+   * At most this many; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListTrustedDevicesRequest.
+ * Use `create(ListTrustedDevicesRequestSchema)` to create a new message.
+ */
+export const ListTrustedDevicesRequestSchema: GenMessage<ListTrustedDevicesRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 29);
+
+/**
+ * A device that skips the second step.
+ *
+ * @generated from message kpm.v1.TrustedDevice
+ */
+export type TrustedDevice = Message<"kpm.v1.TrustedDevice"> & {
+  /**
+   * The device.
+   *
+   * @generated from field: string device_id = 1;
+   */
+  deviceId: string;
+
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Since when.
+   *
+   * @generated from field: google.protobuf.Timestamp trusted_at = 3;
+   */
+  trustedAt?: Timestamp | undefined;
+
+  /**
+   * Until when.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 4;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.TrustedDevice.
+ * Use `create(TrustedDeviceSchema)` to create a new message.
+ */
+export const TrustedDeviceSchema: GenMessage<TrustedDevice> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 30);
+
+/**
+ * A page of trusted devices.
+ *
+ * @generated from message kpm.v1.ListTrustedDevicesResponse
+ */
+export type ListTrustedDevicesResponse = Message<"kpm.v1.ListTrustedDevicesResponse"> & {
+  /**
+   * The devices, newest first.
+   *
+   * @generated from field: repeated kpm.v1.TrustedDevice trusted_devices = 1;
+   */
+  trustedDevices: TrustedDevice[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListTrustedDevicesResponse.
+ * Use `create(ListTrustedDevicesResponseSchema)` to create a new message.
+ */
+export const ListTrustedDevicesResponseSchema: GenMessage<ListTrustedDevicesResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 31);
+
+/**
+ * Ends the trust in a device.
+ *
+ * @generated from message kpm.v1.ForgetTrustedDeviceRequest
+ */
+export type ForgetTrustedDeviceRequest = Message<"kpm.v1.ForgetTrustedDeviceRequest"> & {
+  /**
+   * Repeating a call with the same id within 24 h returns the first result.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * The device.
+   *
+   * @generated from field: string device_id = 2;
+   */
+  deviceId: string;
+};
+
+/**
+ * Describes the message kpm.v1.ForgetTrustedDeviceRequest.
+ * Use `create(ForgetTrustedDeviceRequestSchema)` to create a new message.
+ */
+export const ForgetTrustedDeviceRequestSchema: GenMessage<ForgetTrustedDeviceRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 32);
+
+/**
+ * The device is asked for the second step again.
+ *
+ * @generated from message kpm.v1.ForgetTrustedDeviceResponse
+ */
+export type ForgetTrustedDeviceResponse = Message<"kpm.v1.ForgetTrustedDeviceResponse"> & {
+};
+
+/**
+ * Describes the message kpm.v1.ForgetTrustedDeviceResponse.
+ * Use `create(ForgetTrustedDeviceResponseSchema)` to create a new message.
+ */
+export const ForgetTrustedDeviceResponseSchema: GenMessage<ForgetTrustedDeviceResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 33);
+
+/**
+ * Cancels a case of support.
+ *
+ * @generated from message kpm.v1.CancelSupportCaseRequest
+ */
+export type CancelSupportCaseRequest = Message<"kpm.v1.CancelSupportCaseRequest"> & {
+  /**
+   * Which one.
+   *
+   * @generated from oneof kpm.v1.CancelSupportCaseRequest.case
+   */
+  case: {
+    /**
+     * The mailed token.
+     *
+     * @generated from field: string token = 1;
+     */
+    value: string;
+    case: "token";
+  } | {
+    /**
+     * The case of a security event; needs a session of the account.
+     *
+     * @generated from field: string case_id = 2;
+     */
+    value: string;
+    case: "caseId";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kpm.v1.CancelSupportCaseRequest.
+ * Use `create(CancelSupportCaseRequestSchema)` to create a new message.
+ */
+export const CancelSupportCaseRequestSchema: GenMessage<CancelSupportCaseRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 34);
+
+/**
+ * The case is cancelled, what it had done is undone.
+ *
+ * @generated from message kpm.v1.CancelSupportCaseResponse
+ */
+export type CancelSupportCaseResponse = Message<"kpm.v1.CancelSupportCaseResponse"> & {
+};
+
+/**
+ * Describes the message kpm.v1.CancelSupportCaseResponse.
+ * Use `create(CancelSupportCaseResponseSchema)` to create a new message.
+ */
+export const CancelSupportCaseResponseSchema: GenMessage<CancelSupportCaseResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_verification_service, 35);
+
+/**
+ * How a Security Check is shown.
+ *
+ * @generated from enum kpm.v1.SecurityCheckDelivery
+ */
+export enum SecurityCheckDelivery {
+  /**
+   * Not a valid choice.
+   *
+   * @generated from enum value: SECURITY_CHECK_DELIVERY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * As a picture.
+   *
+   * @generated from enum value: SECURITY_CHECK_DELIVERY_PICTURE = 1;
+   */
+  PICTURE = 1,
+
+  /**
+   * As a code that is mailed to the address.
+   *
+   * @generated from enum value: SECURITY_CHECK_DELIVERY_MAIL = 2;
+   */
+  MAIL = 2,
+}
+
+/**
+ * Describes the enum kpm.v1.SecurityCheckDelivery.
+ */
+export const SecurityCheckDeliverySchema: GenEnum<SecurityCheckDelivery> = /*@__PURE__*/
+  enumDesc(file_kpm_v1_verification_service, 0);
+
+/**
+ * Verifies people and addresses.
  *
  * @generated from service kpm.v1.VerificationService
  */
 export const VerificationService: GenService<{
+  /**
+   * A new picture, or a code mailed instead of it for people who can't see a picture.
+   *
+   * @generated from rpc kpm.v1.VerificationService.NewSecurityCheck
+   */
+  newSecurityCheck: {
+    methodKind: "unary";
+    input: typeof NewSecurityCheckRequestSchema;
+    output: typeof NewSecurityCheckResponseSchema;
+  },
   /**
    * Activates a pending account. Takes the mailed token with the live session of
    * the device that registered or with the account password, or the mailed code with that session.
@@ -196,6 +1139,127 @@ export const VerificationService: GenService<{
     methodKind: "unary";
     input: typeof ResendActivationRequestSchema;
     output: typeof ResendActivationResponseSchema;
+  },
+  /**
+   * Sends a code by SMS: for the ticket of a TwoStepRequired, or for a re-authentication in the calling session.
+   *
+   * @generated from rpc kpm.v1.VerificationService.SendSignInCode
+   */
+  sendSignInCode: {
+    methodKind: "unary";
+    input: typeof SendSignInCodeRequestSchema;
+    output: typeof SendSignInCodeResponseSchema;
+  },
+  /**
+   * The second step of a sign-in; connects the device. A ticket has five tries.
+   *
+   * @generated from rpc kpm.v1.VerificationService.CompleteTwoStep
+   */
+  completeTwoStep: {
+    methodKind: "unary";
+    input: typeof CompleteTwoStepRequestSchema;
+    output: typeof CompleteTwoStepResponseSchema;
+  },
+  /**
+   * Which factors the account has.
+   *
+   * @generated from rpc kpm.v1.VerificationService.GetTwoStepSettings
+   */
+  getTwoStepSettings: {
+    methodKind: "unary";
+    input: typeof GetTwoStepSettingsRequestSchema;
+    output: typeof GetTwoStepSettingsResponseSchema;
+  },
+  /**
+   * Makes a secret for an authenticator app. Nothing changes until ConfirmAuthenticator.
+   *
+   * @generated from rpc kpm.v1.VerificationService.StartAuthenticator
+   */
+  startAuthenticator: {
+    methodKind: "unary";
+    input: typeof StartAuthenticatorRequestSchema;
+    output: typeof StartAuthenticatorResponseSchema;
+  },
+  /**
+   * Turns the authenticator on, or replaces the former one.
+   *
+   * @generated from rpc kpm.v1.VerificationService.ConfirmAuthenticator
+   */
+  confirmAuthenticator: {
+    methodKind: "unary";
+    input: typeof ConfirmAuthenticatorRequestSchema;
+    output: typeof ConfirmAuthenticatorResponseSchema;
+  },
+  /**
+   * Sends a code to a number that is to become a factor. Nothing changes until ConfirmPhone.
+   *
+   * @generated from rpc kpm.v1.VerificationService.StartPhone
+   */
+  startPhone: {
+    methodKind: "unary";
+    input: typeof StartPhoneRequestSchema;
+    output: typeof StartPhoneResponseSchema;
+  },
+  /**
+   * Turns codes by SMS on, or replaces the former number.
+   *
+   * @generated from rpc kpm.v1.VerificationService.ConfirmPhone
+   */
+  confirmPhone: {
+    methodKind: "unary";
+    input: typeof ConfirmPhoneRequestSchema;
+    output: typeof ConfirmPhoneResponseSchema;
+  },
+  /**
+   * Removes a factor. Without the last one two-step verification is off, and the recovery codes end.
+   *
+   * @generated from rpc kpm.v1.VerificationService.RemoveFactor
+   */
+  removeFactor: {
+    methodKind: "unary";
+    input: typeof RemoveFactorRequestSchema;
+    output: typeof RemoveFactorResponseSchema;
+  },
+  /**
+   * Ten new recovery codes; the former ones end.
+   *
+   * @generated from rpc kpm.v1.VerificationService.GenerateRecoveryCodes
+   */
+  generateRecoveryCodes: {
+    methodKind: "unary";
+    input: typeof GenerateRecoveryCodesRequestSchema;
+    output: typeof GenerateRecoveryCodesResponseSchema;
+  },
+  /**
+   * The devices that skip the second step.
+   *
+   * @generated from rpc kpm.v1.VerificationService.ListTrustedDevices
+   */
+  listTrustedDevices: {
+    methodKind: "unary";
+    input: typeof ListTrustedDevicesRequestSchema;
+    output: typeof ListTrustedDevicesResponseSchema;
+  },
+  /**
+   * Ends the trust in a device.
+   *
+   * @generated from rpc kpm.v1.VerificationService.ForgetTrustedDevice
+   */
+  forgetTrustedDevice: {
+    methodKind: "unary";
+    input: typeof ForgetTrustedDeviceRequestSchema;
+    output: typeof ForgetTrustedDeviceResponseSchema;
+  },
+  /**
+   * Cancels what support has started on the account, with the mailed token or from a session: a reset of two-step verification
+   * before it takes effect, a change of region within seven days after it.
+   *
+   * @generated from rpc kpm.v1.VerificationService.CancelSupportCase
+   */
+  cancelSupportCase: {
+    methodKind: "unary";
+    input: typeof CancelSupportCaseRequestSchema;
+    output: typeof CancelSupportCaseResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_kpm_v1_verification_service, 0);
