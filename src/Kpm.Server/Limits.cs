@@ -84,6 +84,9 @@ internal sealed record Limits
     /// <summary>Rows that one step of a job removes, so that it never holds up the writer.</summary>
     public int SweepBatch { get; init; } = 100;
 
+    /// <summary>A notice that could not be delivered for this long is no news any more.</summary>
+    public TimeSpan NoticeLifetime { get; init; } = TimeSpan.FromDays(3);
+
     /// <summary>Wait after the first failed delivery of a mail; doubles.</summary>
     public TimeSpan MailFirstRetry { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -1,8 +1,6 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Kpm.Server.Accounts;
-using Kpm.Server.Accounts.Passwords;
-using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
@@ -152,27 +150,13 @@ internal static class ServerApp
         // The database first: it takes the lock of the folder.
         services.AddSingleton(s => RootKey.Open(Path.Combine(options.DataFolder, "root.key"), SqliteRootKeyRecord.IsInUse(s.GetRequiredService<SqliteDatabase>())));
 
-        services.AddSingleton<IAccountStore, SqliteAccountStore>().AddSingleton<ISessionStore, SqliteSessionStore>().AddSingleton<IDeviceStore, SqliteDeviceStore>();
-        services.AddSingleton<IActivationStore, SqliteActivationStore>().AddSingleton<IMailOutbox, SqliteMailOutbox>();
-
         services.AddSingleton(_ => MethodPolicies.OfContract());
         services.AddSingleton<Authenticator>().AddSingleton<ErrorMapper>().AddSingleton<RepeatedCalls>().AddSingleton<CallInterceptor>().AddSingleton<PageTokens>();
-
-        services.AddSingleton<CommonPasswords>().AddSingleton<Accounts.Passwords.PasswordRules>().AddSingleton<IPasswordHasher, BcryptPasswordHasher>().AddSingleton<PasswordHashing>();
-        services.AddSingleton<SessionTokens>().AddSingleton<SessionIssuer>().AddSingleton<SessionDirectory>().AddSingleton<DeviceProofs>().AddSingleton<SignInThrottle>();
-        services.AddSingleton<AccountGrpcService>().AddSingleton<GetSignInOptions>().AddSingleton<CreateAccount>().AddSingleton<SignIn>().AddSingleton<RefreshSession>();
-        services.AddSingleton<SignOut>().AddSingleton<GetAccount>().AddSingleton<ListDevices>().AddSingleton<RevokeDevice>();
-        services.AddSingleton<AccountEndings>().AddHostedService<AccountSweeper>();
-
-        services.AddSingleton<VerificationGrpcService>().AddSingleton<ActivateAccount>().AddSingleton<DiscardPendingAccount>().AddSingleton<ResendActivation>().AddSingleton<ActivationMails>();
-
-        services.AddSingleton<MailSeal>().AddSingleton<MailTemplates>().AddSingleton<MailWriter>().AddSingleton<MailSignal>();
-        services.AddSingleton<IMailSender>(s => options.Mail.SmtpHost.Length > 0
-            ? new SmtpMailSender(options.Mail, options.Limits, s.GetRequiredService<TimeProvider>())
-            : new FolderMailSender(options.MailFolder));
-        services.AddHostedService<MailDelivery>();
-
+        services.AddSingleton<Sealer>().AddSingleton<Tickets>();
         services.AddSingleton(_ => RegionCatalogue.Load());
+        services.AddAccounts();
+        services.AddVerification();
+        services.AddMessaging(options);
         services.AddVaults();
     }
 

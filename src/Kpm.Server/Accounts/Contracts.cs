@@ -17,6 +17,7 @@ internal static class Contracts
         MarketingConsent = row.MarketingConsent,
         CreatedAt = Timestamp.FromDateTimeOffset(row.CreatedAt),
         LapsesAt = ToContract(row.LapsesAt),
+        HasPassword = row.PasswordHash is not null,
     };
 
     /// <summary>The device with what its streams tell; a device with a stream is being seen now.</summary>

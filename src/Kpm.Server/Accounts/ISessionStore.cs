@@ -1,5 +1,7 @@
 using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
+using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
 
@@ -12,7 +14,7 @@ internal interface ISessionStore
     ValueTask<SessionRow?> FindAsync(Guid sessionId, CancellationToken cancellationToken);
 
     /// <summary>Links the device to the activated account where it is not, ends its session before, and opens the new one.</summary>
-    Task<SignInResult> SignInAsync(DeviceRow device, NewSession session, byte[] addressHash, CancellationToken cancellationToken);
+    Task<SignInResult> SignInAsync(SignInWrite write, CancellationToken cancellationToken);
 
     /// <summary>Decides and writes in one transaction; the decision is a pure function of the row.</summary>
     Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken);
@@ -35,6 +37,20 @@ internal sealed record AccessRow
 {
     public required Caller Caller { get; init; }
     public required bool Ended { get; init; }
+}
+
+/// <summary>Everything that a sign-in writes.</summary>
+internal sealed record SignInWrite
+{
+    public required DeviceRow Device { get; init; }
+    public required NewSession Session { get; init; }
+
+    /// <summary>Whose wrong passwords are forgotten; null for none.</summary>
+    public required byte[]? AddressHash { get; init; }
+    public required SignInMethod Method { get; init; }
+
+    /// <summary>Sent where the device was not linked before.</summary>
+    public required OutgoingMail NewDeviceMail { get; init; }
 }
 
 internal enum SignInOutcome

@@ -8,13 +8,24 @@ internal sealed record AccountRow
     public required Guid AccountId { get; init; }
     public required string Email { get; init; }
     public required string EmailKey { get; init; }
-    public required string PasswordHash { get; init; }
+
+    /// <summary>Null where the account has only identities of other providers.</summary>
+    public required string? PasswordHash { get; init; }
     public required AccountState State { get; init; }
     public required string Region { get; init; }
     public required string Language { get; init; }
     public required bool MarketingConsent { get; init; }
     public required DateTimeOffset CreatedAt { get; init; }
     public required DateTimeOffset? LapsesAt { get; init; }
+
+    /// <summary>The newest reset by mail.</summary>
+    public DateTimeOffset? PasswordResetAt { get; init; }
+
+    /// <summary>Since when support has suspended the account.</summary>
+    public DateTimeOffset? SuspendedAt { get; init; }
+
+    /// <summary>When its owner's deletion takes effect.</summary>
+    public DateTimeOffset? DeletesAt { get; init; }
 }
 
 /// <summary>A decision about marketing mail.</summary>

@@ -15,22 +15,24 @@ namespace Kpm.Server.Accounts;
 /// </summary>
 internal sealed class SignIn(
     IAccountStore accounts,
-    ISessionStore sessions,
     IActivationStore activations,
     RegionCatalogue catalogue,
     PasswordHashing hashing,
     SignInThrottle throttle,
-    SessionIssuer issuer,
-    SessionDirectory directory,
+    SignInCompletion completion,
     ActivationMails mails,
-    MailSignal mailSignal,
-    TimeProvider time)
+    MailSignal mailSignal)
 {
     public async Task<SignInResponse> HandleAsync(SignInRequest request, ServerCallContext context)
     {
         if (!catalogue.HasApplication(request.Device.ApplicationId))
         {
             throw Errors.Field("device.application_id", "NOT_IN_CATALOGUE", "must be an application of the catalogue");
+        }
+
+        if (request.Email.Length == 0)
+        {
+            throw Errors.Field("email", Faults.Missing.Reason, Faults.Missing.Description);
         }
 
         var address = EmailAddress.Parse(request.Email);
@@ -42,26 +44,17 @@ internal sealed class SignIn(
             throw Errors.Of(ErrorReason.WrongCredentials);
         }
 
-        if (catalogue.Find(account.Region) is not { } region || !region.Applications.Contains(request.Device.ApplicationId, StringComparer.Ordinal))
-        {
-            throw Errors.Field("device.application_id", "NOT_IN_CATALOGUE", "must be an application of the account's region");
-        }
-
-        var now = time.Now();
-        var device = request.Device.ToRow(account.AccountId, now);
-        var session = issuer.Issue(account.AccountId, device.DeviceId);
-        var result = await sessions.SignInAsync(device, session.Row, attempt.AddressHash, context.CancellationToken);
-        switch (result.Outcome)
-        {
-            case SignInOutcome.NoAccount:
-                throw Errors.Of(ErrorReason.WrongCredentials);
-            case SignInOutcome.DeviceConflict:
-                throw Errors.Of(ErrorReason.DeviceConflict);
-        }
-
-        directory.End(result.Ended, RevokedReason.SignedOut);
+        var step = await completion.CompleteAsync(
+            new ProvenSignIn { Account = account, Device = request.Device, Method = SignInMethod.Password, TrustedDeviceToken = request.TrustedDeviceToken, AddressHash = attempt.AddressHash },
+            context.CancellationToken);
         await RenewHashAsync(account, request.Password, context.CancellationToken);
-        return new SignInResponse { SignedIn = new SignedIn { Account = account.ToContract(), Session = session.Session } };
+        return step switch
+        {
+            SignInStep.Connected connected => new SignInResponse { SignedIn = connected.SignedIn },
+            SignInStep.TwoStep twoStep => new SignInResponse { TwoStepRequired = twoStep.Required },
+            SignInStep.Deletion deletion => new SignInResponse { DeletionScheduled = deletion.Scheduled },
+            _ => throw new InvalidOperationException($"No response for {step.GetType().Name}."),
+        };
     }
 
     /// <summary>Not cancelled with the call: hanging up must not save a guess from being counted.</summary>
@@ -81,10 +74,10 @@ internal sealed class SignIn(
     /// <summary>The password is at hand only now, so a hash of former parameters is replaced now.</summary>
     private async Task RenewHashAsync(AccountRow account, string password, CancellationToken cancellationToken)
     {
-        if (hashing.IsOutdated(account.PasswordHash))
+        if (account.PasswordHash is { } former && hashing.IsOutdated(former))
         {
             var hash = await hashing.HashAsync(password, cancellationToken);
-            await accounts.SetPasswordHashAsync(account.AccountId, account.PasswordHash, hash, cancellationToken);
+            await accounts.SetPasswordHashAsync(account.AccountId, former, hash, cancellationToken);
         }
     }
 }

@@ -36,6 +36,9 @@ internal sealed class RegionCatalogue
 
     public CatalogueRegion? Find(string code) => _regions.GetValueOrDefault(code);
 
+    /// <summary>The name that people know it by.</summary>
+    public string NameOfApplication(string id) => _file.Applications.Single(a => a.Id == id).Name;
+
     public bool HasApplication(string id) => _applications.Contains(id);
 
     /// <summary>The region that a locale names, else the one its language suggests, else the default one.</summary>

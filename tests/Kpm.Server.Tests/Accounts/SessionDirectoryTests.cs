@@ -158,7 +158,7 @@ public sealed class SessionDirectoryTests
 
         public ValueTask<SessionRow?> FindAsync(Guid sessionId, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<SignInResult> SignInAsync(DeviceRow device, NewSession session, byte[] addressHash, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<SignInResult> SignInAsync(SignInWrite write, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken) => throw new NotSupportedException();
 

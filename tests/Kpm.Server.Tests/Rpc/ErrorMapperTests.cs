@@ -83,7 +83,7 @@ public sealed class ErrorMapperTests
 
         public ValueTask<SessionRow?> FindAsync(Guid sessionId, CancellationToken cancellationToken) => throw failure();
 
-        public Task<SignInResult> SignInAsync(DeviceRow device, NewSession session, byte[] addressHash, CancellationToken cancellationToken) => throw failure();
+        public Task<SignInResult> SignInAsync(SignInWrite write, CancellationToken cancellationToken) => throw failure();
 
         public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken) => throw failure();
 

@@ -1,5 +1,6 @@
 using Dapper;
 using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Rpc;
 using Kpm.V1;
@@ -91,8 +92,8 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
     public ValueTask<SessionRow?> FindAsync(Guid sessionId, CancellationToken cancellationToken) =>
         ValueTask.FromResult(database.Read(c => Find(c, sessionId)));
 
-    public Task<SignInResult> SignInAsync(DeviceRow device, NewSession session, byte[] addressHash, CancellationToken cancellationToken) =>
-        database.WriteAsync(c => SignIn(c, device, session, addressHash), cancellationToken);
+    public Task<SignInResult> SignInAsync(SignInWrite write, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => SignIn(c, write), cancellationToken);
 
     public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken) =>
         database.WriteAsync(c => Rotate(c, sessionId, decide), cancellationToken);
@@ -131,7 +132,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
                     most,
                 };
                 string[] steps = [EndExpiredSql, SweepEndedSql, SweepRequestsSql, SweepFailuresSql];
-                return steps.Sum(sql => c.Execute(sql, parameters)) > 0;
+                return steps.Sum(sql => c.Execute(sql, parameters)) + SqliteTickets.Sweep(c, times.Now, most) > 0;
             },
             cancellationToken);
 
@@ -169,8 +170,9 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         });
     }
 
-    private static SignInResult SignIn(SqliteConnection connection, DeviceRow device, NewSession session, byte[] addressHash)
+    private static SignInResult SignIn(SqliteConnection connection, SignInWrite write)
     {
+        var (device, session) = (write.Device, write.Session);
         if (SqliteAccountStore.Find(connection, device.AccountId) is not { State: AccountState.Active })
         {
             return new SignInResult(SignInOutcome.NoAccount, []);
@@ -180,6 +182,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         if (linked is null)
         {
             SqliteDeviceStore.Insert(connection, device);
+            SqliteMailOutbox.Insert(connection, write.NewDeviceMail);
         }
         else if (linked.AccountId != device.AccountId || linked.RevokedAt is not null || !linked.SigningKey.AsSpan().SequenceEqual(device.SigningKey))
         {
@@ -192,7 +195,13 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
 
         var ended = EndOfDevice(connection, device.DeviceId, session.CreatedAt);
         Insert(connection, session);
-        connection.Execute(ClearFailuresSql, new { addressHash });
+        if (write.AddressHash is { } addressHash)
+        {
+            connection.Execute(ClearFailuresSql, new { addressHash });
+        }
+
+        var kind = linked is null ? SecurityEventKind.DeviceLinked : SecurityEventKind.SignedIn;
+        SqliteSecurityLog.Append(connection, device.AccountId, new SecurityNote(kind, Actor.Anonymous, device.DeviceId, $"method={write.Method.ToString().ToLowerInvariant()}"), session.CreatedAt);
         return new SignInResult(SignInOutcome.SignedIn, ended);
     }
 

@@ -4,12 +4,15 @@ CREATE TABLE account (
     account_id BLOB NOT NULL PRIMARY KEY,
     email TEXT NOT NULL,          -- as the person wrote it
     email_key TEXT NOT NULL,      -- as it is compared
-    password_hash TEXT NOT NULL,
+    password_hash TEXT,           -- NULL: the account has no password, only identities of other providers
     state INTEGER NOT NULL CHECK (state IN (1, 2)),  -- 1 pending, 2 active
     region TEXT NOT NULL,
     language TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     lapses_at INTEGER,            -- of a pending account
+    password_reset_at INTEGER,    -- the newest reset by mail: keys are held back for a while after it
+    suspended_at INTEGER,         -- by support
+    deletes_at INTEGER,           -- its owner's deletion takes effect then
     CHECK ((state = 1) = (lapses_at IS NOT NULL))
 ) STRICT, WITHOUT ROWID;
 
@@ -17,6 +20,7 @@ CREATE TABLE account (
 CREATE UNIQUE INDEX account_by_active_email ON account (email_key) WHERE state = 2;
 CREATE INDEX account_by_email ON account (email_key, created_at);
 CREATE INDEX account_by_lapse ON account (lapses_at) WHERE state = 1;
+CREATE INDEX account_by_deletion ON account (deletes_at) WHERE deletes_at IS NOT NULL;
 
 -- Every decision about marketing mail; the newest one counts.
 CREATE TABLE consent (
@@ -37,6 +41,7 @@ CREATE TABLE device (
     application_id TEXT NOT NULL,
     application_version TEXT NOT NULL,
     signing_key BLOB NOT NULL,
+    shared_key BLOB,              -- the public key that the apps of one product family share on the device
     linked_at INTEGER NOT NULL,
     last_seen_at INTEGER NOT NULL,
     revoked_at INTEGER
@@ -61,6 +66,7 @@ CREATE TABLE session (
     refresh_expires_at INTEGER NOT NULL,
     former_refresh_hash BLOB,
     refreshed_at INTEGER NOT NULL,
+    keys_held_until INTEGER,      -- after a password reset: neither fetches nor replaces the wrapped keys before
     ended_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
@@ -119,6 +125,35 @@ CREATE TABLE mail (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX mail_by_attempt ON mail (next_attempt_at);
+
+-- What happened to each account, as a hash chain: hash = SHA-256 over the hash before and the row (security.proto has the layout).
+CREATE TABLE security_event (
+    account_id BLOB NOT NULL REFERENCES account ON DELETE CASCADE,
+    seq INTEGER NOT NULL,         -- dense, from 1
+    at INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    actor INTEGER NOT NULL,
+    device_id BLOB,
+    detail TEXT NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (account_id, seq)
+) STRICT, WITHOUT ROWID;
+
+-- Everything opaque that expires and works once: tickets of a flow, mailed tokens. Only hashes of them; what they stand for is sealed.
+CREATE TABLE ticket (
+    ticket_hash BLOB NOT NULL PRIMARY KEY,
+    purpose INTEGER NOT NULL,     -- TicketPurpose
+    account_id BLOB REFERENCES account ON DELETE CASCADE,
+    session_id BLOB REFERENCES session ON DELETE CASCADE,
+    content BLOB NOT NULL,        -- sealed
+    tries_left INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX ticket_of_account ON ticket (account_id, purpose) WHERE account_id IS NOT NULL;
+CREATE INDEX ticket_of_session ON ticket (session_id) WHERE session_id IS NOT NULL;
+CREATE INDEX ticket_by_expiry ON ticket (expires_at);
 
 -- Vaults of removed accounts, which a job empties step by step.
 CREATE TABLE removed_vault (

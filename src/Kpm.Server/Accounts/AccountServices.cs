@@ -1,0 +1,38 @@
+using Kpm.Server.Accounts.Events;
+using Kpm.Server.Accounts.Passwords;
+using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Storage.Sqlite;
+
+namespace Kpm.Server.Accounts;
+
+/// <summary>The slice's parts for the server's container.</summary>
+internal static class AccountServices
+{
+    public static IServiceCollection AddAccounts(this IServiceCollection services) => services
+        .AddSingleton<IAccountStore, SqliteAccountStore>()
+        .AddSingleton<ISessionStore, SqliteSessionStore>()
+        .AddSingleton<IDeviceStore, SqliteDeviceStore>()
+        .AddSingleton<CommonPasswords>()
+        .AddSingleton<Passwords.PasswordRules>()
+        .AddSingleton<IPasswordHasher, BcryptPasswordHasher>()
+        .AddSingleton<PasswordHashing>()
+        .AddSingleton<SessionTokens>()
+        .AddSingleton<SessionIssuer>()
+        .AddSingleton<SessionDirectory>()
+        .AddSingleton<DeviceProofs>()
+        .AddSingleton<SignInThrottle>()
+        .AddSingleton<SignInCompletion>()
+        .AddSingleton<Reauthenticator>()
+        .AddSingleton<SecurityFeed>()
+        .AddSingleton<GetSignInOptions>()
+        .AddSingleton<CreateAccount>()
+        .AddSingleton<SignIn>()
+        .AddSingleton<RefreshSession>()
+        .AddSingleton<SignOut>()
+        .AddSingleton<GetAccount>()
+        .AddSingleton<ListDevices>()
+        .AddSingleton<RevokeDevice>()
+        .AddSingleton<AccountGrpcService>()
+        .AddSingleton<AccountEndings>()
+        .AddHostedService<AccountSweeper>();
+}

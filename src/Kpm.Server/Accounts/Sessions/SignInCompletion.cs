@@ -1,0 +1,102 @@
+using Kpm.Server.Accounts.Events;
+using Kpm.Server.Catalogue;
+using Kpm.Server.Messaging;
+using Kpm.Server.Rpc;
+using Kpm.V1;
+
+namespace Kpm.Server.Accounts.Sessions;
+
+/// <summary>A sign-in whose first factor is proven.</summary>
+internal sealed record ProvenSignIn
+{
+    public required AccountRow Account { get; init; }
+    public required DeviceInfo Device { get; init; }
+    public required SignInMethod Method { get; init; }
+
+    /// <summary>The device has proven the key that it was linked with.</summary>
+    public bool DeviceKeyProven { get; init; }
+
+    /// <summary>The second step is passed.</summary>
+    public bool TwoStepPassed { get; init; }
+
+    /// <summary>What may spare the device the second step; empty for none.</summary>
+    public string TrustedDeviceToken { get; init; } = "";
+
+    /// <summary>Whose wrong passwords are forgotten with the sign-in; null for a way without a password.</summary>
+    public byte[]? AddressHash { get; init; }
+}
+
+/// <summary>What a proven first factor leads to; each rpc has the cases in its own response.</summary>
+internal abstract record SignInStep
+{
+    private SignInStep()
+    {
+    }
+
+    public sealed record Connected(SignedIn SignedIn) : SignInStep;
+
+    public sealed record TwoStep(TwoStepRequired Required) : SignInStep;
+
+    public sealed record Deletion(DeletionScheduled Scheduled) : SignInStep;
+}
+
+/// <summary>The one way from a proven first factor to a session, whatever the factor was.</summary>
+internal sealed class SignInCompletion(
+    ISessionStore sessions,
+    RegionCatalogue catalogue,
+    SessionIssuer issuer,
+    SessionDirectory directory,
+    NoticeMails mails,
+    MailSignal mailSignal,
+    SecurityFeed feed,
+    TimeProvider time)
+{
+    public async Task<SignInStep> CompleteAsync(ProvenSignIn proven, CancellationToken cancellationToken)
+    {
+        RequireApplication(proven);
+        return new SignInStep.Connected(await ConnectAsync(proven, cancellationToken));
+    }
+
+    private void RequireApplication(ProvenSignIn proven)
+    {
+        if (catalogue.Find(proven.Account.Region) is not { } region || !region.Applications.Contains(proven.Device.ApplicationId, StringComparer.Ordinal))
+        {
+            throw Errors.Field("device.application_id", "NOT_IN_CATALOGUE", "must be an application of the account's region");
+        }
+    }
+
+    private async Task<SignedIn> ConnectAsync(ProvenSignIn proven, CancellationToken cancellationToken)
+    {
+        var account = proven.Account;
+        var now = time.Now();
+        var device = proven.Device.ToRow(account.AccountId, now);
+        var session = issuer.Issue(account.AccountId, device.DeviceId);
+        var result = await sessions.SignInAsync(
+            new SignInWrite
+            {
+                Device = device,
+                Session = session.Row,
+                AddressHash = proven.AddressHash,
+                Method = proven.Method,
+                NewDeviceMail = mails.Of(account, "new-device", new Dictionary<string, string>(StringComparer.Ordinal)
+                {
+                    ["device"] = device.Name,
+                    ["application"] = catalogue.NameOfApplication(device.ApplicationId),
+                    ["time"] = NoticeMails.Write(now),
+                }),
+            },
+            cancellationToken);
+        switch (result.Outcome)
+        {
+            case SignInOutcome.NoAccount:
+                throw Errors.Of(ErrorReason.WrongCredentials);
+            case SignInOutcome.DeviceConflict:
+                throw Errors.Of(ErrorReason.DeviceConflict);
+        }
+
+        directory.End(result.Ended, RevokedReason.SignedOut);
+        mailSignal.Set();
+        feed.Appended(account.AccountId);
+        return new SignedIn { Account = account.ToContract(), Session = session.Session };
+    }
+}

@@ -1,0 +1,15 @@
+using Kpm.Server.Storage.Sqlite;
+
+namespace Kpm.Server.Verification;
+
+/// <summary>The slice's parts for the server's container.</summary>
+internal static class VerificationServices
+{
+    public static IServiceCollection AddVerification(this IServiceCollection services) => services
+        .AddSingleton<IActivationStore, SqliteActivationStore>()
+        .AddSingleton<ActivateAccount>()
+        .AddSingleton<DiscardPendingAccount>()
+        .AddSingleton<ResendActivation>()
+        .AddSingleton<ActivationMails>()
+        .AddSingleton<VerificationGrpcService>();
+}
