@@ -10,6 +10,8 @@ internal static class CommandLine
 
           --data FOLDER             database, root key and mails (./data)
           --listen ADDRESS          127.0.0.1:5080 unless told otherwise; port 0 takes a free one
+          --pages ADDRESS|off       the web pages behind mailed links; on the port after --listen's unless told otherwise
+          --pages-url URL           how browsers reach the pages, such as https://accounts.example.org
           --certificate FILE        PEM certificate; with it, the server speaks TLS
           --certificate-key FILE    PEM private key of the certificate
           --allow-cleartext         no TLS on a public address, behind a proxy that does it
@@ -24,6 +26,8 @@ internal static class CommandLine
     {
         ["--data"] = "Kpm:Data",
         ["--listen"] = "Kpm:Listen",
+        ["--pages"] = "Kpm:Pages:Listen",
+        ["--pages-url"] = "Kpm:Pages:Url",
         ["--certificate"] = "Kpm:Certificate",
         ["--certificate-key"] = "Kpm:CertificateKey",
         ["--allow-cleartext"] = "Kpm:AllowCleartext",

@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Kpm.Server.Accounts;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Messaging;
+using Kpm.Server.Pages;
 using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
 using Kpm.Server.Storage;
@@ -87,7 +88,7 @@ internal static class ServerApp
     }
 
     /// <summary>The address that a started server listens at.</summary>
-    public static string AddressOf(WebApplication app) => app.Urls.Single();
+    public static string AddressOf(WebApplication app) => app.Urls.First();
 
     /// <summary>What a person wants to know first.</summary>
     public static string Banner(WebApplication app, ServerOptions options) =>
@@ -112,14 +113,26 @@ internal static class ServerApp
             kestrel.Limits.Http2.MaxStreamsPerConnection = 256;
             kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(60);
             kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
+            var listeners = kestrel.ApplicationServices.GetRequiredService<Listeners>();
             kestrel.Listen(options.EndPoint, listen =>
             {
-                listen.Protocols = HttpProtocols.Http2;
+                // With TLS, browsers and gRPC clients say in the handshake what they speak; without it, a connection must be told apart by its port.
+                listen.Protocols = certificate is not null && options.Pages.Served ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http2;
                 if (certificate is not null)
                 {
                     listen.UseHttps(certificate);
                 }
+
+                listeners.Add(Listeners.Main, listen);
             });
+            if (options.Pages.EndPoint(options.EndPoint, options.UsesTls) is { } pages)
+            {
+                kestrel.Listen(pages, listen =>
+                {
+                    listen.Protocols = HttpProtocols.Http1;
+                    listeners.Add(Listeners.Pages, listen);
+                });
+            }
         });
         builder.Services.Configure<HostOptions>(host =>
         {
@@ -143,6 +156,7 @@ internal static class ServerApp
     private static void AddServices(IServiceCollection services, ServerOptions options)
     {
         var databasePath = Path.Combine(options.DataFolder, "kpm.db");
+        services.AddSingleton(options).AddSingleton<Listeners>().AddSingleton<PublicUrls>();
         services.AddSingleton(options.Limits).AddSingleton(options.PasswordHash).AddSingleton(options.Mail);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<IFatalExit, ProcessFatalExit>();

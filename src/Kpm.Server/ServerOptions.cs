@@ -1,6 +1,7 @@
 using System.Net;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Messaging;
+using Kpm.Server.Pages;
 
 namespace Kpm.Server;
 
@@ -31,6 +32,8 @@ internal sealed record ServerOptions
     public PasswordHashOptions PasswordHash { get; init; } = new();
 
     public MailOptions Mail { get; init; } = new();
+
+    public PagesOptions Pages { get; init; } = new();
 
     public Limits Limits { get; init; } = new();
 
@@ -81,13 +84,14 @@ internal sealed record ServerOptions
 
         PasswordHash.Validate();
         Mail.Validate();
+        Pages.Validate(endPoint, UsesTls, AllowCleartext);
         Limits.Validate();
     }
 
     private static (string Scheme, string Address) Split(string listen) =>
         listen.IndexOf("://", StringComparison.Ordinal) is >= 0 and var at ? (listen[..at], listen[(at + 3)..].TrimEnd('/')) : ("", listen);
 
-    private static bool TryParse(string address, out IPEndPoint endPoint)
+    internal static bool TryParse(string address, out IPEndPoint endPoint)
     {
         var local = address.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1" + address["localhost".Length..] : address;
         return IPEndPoint.TryParse(local, out endPoint!) && local.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(local[(colon + 1)..], out _);

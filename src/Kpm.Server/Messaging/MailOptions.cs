@@ -14,6 +14,9 @@ internal sealed record MailOptions
     /// <summary>The sender's name.</summary>
     public string FromName { get; init; } = "Kpm";
 
+    /// <summary>What mails and pages call the product.</summary>
+    public string Product { get; init; } = "Kpm";
+
     /// <summary>The SMTP server; empty to write files.</summary>
     public string SmtpHost { get; init; } = "";
 
@@ -40,6 +43,11 @@ internal sealed record MailOptions
         if (FromName.Any(char.IsControl))
         {
             throw new StartException("Kpm:Mail:FromName holds a control character.");
+        }
+
+        if (Product.Length == 0 || Product.Any(char.IsControl))
+        {
+            throw new StartException("Kpm:Mail:Product is empty or holds a control character.");
         }
 
         if (SmtpPort is < 1 or > 65535)

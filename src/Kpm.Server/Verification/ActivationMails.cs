@@ -3,12 +3,13 @@ using System.Security.Cryptography;
 using System.Text;
 using Kpm.Server.Accounts;
 using Kpm.Server.Messaging;
+using Kpm.Server.Pages;
 using Kpm.Server.Secrets;
 
 namespace Kpm.Server.Verification;
 
 /// <summary>Makes what activates an account: a link token, a token to discard, a code, and the mail that carries them.</summary>
-internal sealed class ActivationMails(MailSeal seal, RootKey root, TimeProvider time, Limits limits)
+internal sealed class ActivationMails(MailSeal seal, RootKey root, PublicUrls urls, TimeProvider time, Limits limits)
 {
     /// <summary>The prefixes tell people, programs and secret scanners what a token is.</summary>
     public const string TokenPrefix = "kpm-activate-";
@@ -45,7 +46,9 @@ internal sealed class ActivationMails(MailSeal seal, RootKey root, TimeProvider 
                 ["email"] = account.Email,
                 ["code"] = code,
                 ["token"] = token,
+                ["link"] = urls.Link(PagePaths.Activate, token, account.Language),
                 ["discard_token"] = discard,
+                ["discard_link"] = urls.Link(PagePaths.Discard, discard, account.Language),
                 ["hours"] = ((int)limits.ActivationLifetime.TotalHours).ToString(CultureInfo.InvariantCulture),
             },
         };
