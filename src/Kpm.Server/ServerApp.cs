@@ -79,13 +79,19 @@ internal static class ServerApp
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            throw new StartException($"Another program listens at {options.EndPoint} already. Stop it, or choose another address with --listen.", e);
+            var (at, option) = Blame(e, options);
+            throw new StartException($"Another program listens at {at} already. Stop it, or choose another address with {option}.", e);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            throw new StartException($"The server can't listen at {options.EndPoint}: {e.Message.TrimEnd('.')}. Choose another address with --listen.", e);
+            var (at, option) = Blame(e, options);
+            throw new StartException($"The server can't listen at {at}: {e.Message.TrimEnd('.')}. Choose another address with {option}.", e);
         }
     }
+
+    /// <summary>Which of the addresses the failure is about.</summary>
+    private static (System.Net.IPEndPoint At, string Option) Blame(Exception failure, ServerOptions options) =>
+        options.Pages.EndPoint(options.EndPoint, options.UsesTls) is { } pages && failure.Message.Contains($"{pages}", StringComparison.Ordinal) ? (pages, "--pages") : (options.EndPoint, "--listen");
 
     /// <summary>The address that a started server listens at.</summary>
     public static string AddressOf(WebApplication app) => app.Urls.First();

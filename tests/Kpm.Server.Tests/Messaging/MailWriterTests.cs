@@ -7,7 +7,7 @@ namespace Kpm.Server.Tests.Messaging;
 public sealed class MailWriterTests
 {
     private static readonly DateTimeOffset At = new(2026, 3, 1, 9, 5, 7, TimeSpan.FromHours(2));
-    private static readonly MailTemplates Templates = new();
+    private static readonly MailTemplates Templates = new(new MailOptions());
 
     private static readonly Dictionary<string, string> Values = new()
     {
@@ -15,16 +15,14 @@ public sealed class MailWriterTests
         ["code"] = "012345",
         ["token"] = "kpm-activate-" + new string('t', 43),
         ["discard_token"] = "kpm-discard-" + new string('d', 43),
+        ["link"] = "https://accounts.example.org/activate?token=t&lang=en",
+        ["discard_link"] = "https://accounts.example.org/discard?token=d&lang=en",
         ["hours"] = "24",
     };
 
     [Theory]
     [InlineData("en")]
     [InlineData("de")]
-    [InlineData("fr")]
-    [InlineData("ru")]
-    [InlineData("es")]
-    [InlineData("ja")]
     public void Every_language_reads_back_as_it_was_written(string language)
     {
         var text = Templates.Render("activation", language, Values);
@@ -94,15 +92,6 @@ public sealed class MailWriterTests
     [InlineData("zh-Hant", "en")]
     public void A_language_without_a_template_falls_back(string language, string chosen) =>
         Assert.Equal(chosen, Templates.Render("activation", language, Values).Language);
-
-    [Fact]
-    public void Every_template_has_both_forms_and_the_same_placeholders()
-    {
-        var languages = Templates.Names.Select(n => n.Split('.')[1]).Distinct().ToList();
-
-        Assert.True(languages.Count >= 6, string.Join(' ', languages));
-        Assert.All(Templates.Names.Where(n => n.EndsWith(".txt", StringComparison.Ordinal)), n => Assert.Contains(Path.ChangeExtension(n, ".html"), Templates.Names));
-    }
 
     private static WrittenMail Write(MailText text) => new MailWriter(new MailOptions()).Write(Guid.CreateVersion7(), "owner@example.org", text, At);
 }
