@@ -99,6 +99,48 @@ internal sealed record Limits
     /// <summary>Mails taken from the outbox at once.</summary>
     public int MailBatch { get; init; } = 16;
 
+    /// <summary>A flow at a provider: time to type a password and pass a second step there.</summary>
+    public TimeSpan FederatedFlowLifetime { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>From "register first" to the finished form.</summary>
+    public TimeSpan RegistrationTicketLifetime { get; init; } = TimeSpan.FromMinutes(30);
+
+    /// <summary>From the re-authentication at a provider to what it is for.</summary>
+    public TimeSpan ReauthenticationTicketLifetime { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>One call to a provider, from connecting to the last byte: a person waits for it.</summary>
+    public TimeSpan ProviderTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Largest answer of a provider: key sets are a few KiB.</summary>
+    public int ProviderResponseBytes { get; init; } = 256 * 1024;
+
+    /// <summary>Discovery documents and keys are fetched again after this long, so that a withdrawn key ends soon.</summary>
+    public TimeSpan ProviderDocumentLifetime { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>While the provider can't be reached, its last document serves this long.</summary>
+    public TimeSpan ProviderDocumentLongestUse { get; init; } = TimeSpan.FromHours(12);
+
+    /// <summary>An unknown key fetches the document again, but not more often than this: anybody can make up a key id.</summary>
+    public TimeSpan ProviderDocumentRenewal { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>A provider that could not be reached is left alone this long, and callers are told so.</summary>
+    public TimeSpan ProviderRetry { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How far a provider's clock may be from ours.</summary>
+    public TimeSpan ProviderClockSkew { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Largest id_token; the contract has the same number.</summary>
+    public int IdTokenBytes { get; init; } = 16 * 1024;
+
+    /// <summary>Apple takes client secrets of up to six months; a short one that leaks is soon worthless.</summary>
+    public TimeSpan AppleSecretLifetime { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Identities of one account: one at each provider, and some more.</summary>
+    public int IdentitiesPerAccount { get; init; } = 20;
+
+    /// <summary>Identities on a page of ListIdentities unless asked otherwise.</summary>
+    public int IdentitiesPageSize { get; init; } = 50;
+
     /// <summary>Largest request message: 64 operations of a full envelope do not fit one message on purpose; they are several pushes.</summary>
     public int MessageBytes { get; init; } = 1024 * 1024;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Kpm.Server.Accounts.Passwords;
+using Kpm.Server.Federation;
 using Kpm.Server.Messaging;
 using Kpm.Server.Pages;
 
@@ -34,6 +35,7 @@ internal sealed record ServerOptions
     public MailOptions Mail { get; init; } = new();
 
     public PagesOptions Pages { get; init; } = new();
+    public IdentityOptions Identity { get; init; } = new();
 
     public Limits Limits { get; init; } = new();
 
@@ -85,6 +87,7 @@ internal sealed record ServerOptions
         PasswordHash.Validate();
         Mail.Validate();
         Pages.Validate(endPoint, UsesTls, AllowCleartext);
+        Identity.Validate();
         Limits.Validate();
     }
 
