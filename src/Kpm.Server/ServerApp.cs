@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Kpm.Server.Accounts;
 using Kpm.Server.Catalogue;
+using Kpm.Server.Federation;
 using Kpm.Server.Messaging;
 using Kpm.Server.Pages;
 using Kpm.Server.Rpc;
@@ -174,6 +175,7 @@ internal static class ServerApp
         services.AddSingleton<Authenticator>().AddSingleton<ErrorMapper>().AddSingleton<RepeatedCalls>().AddSingleton<CallInterceptor>().AddSingleton<PageTokens>();
         services.AddSingleton<Sealer>().AddSingleton<Tickets>();
         services.AddSingleton(_ => RegionCatalogue.Load());
+        services.AddFederation(options);
         services.AddAccounts();
         services.AddVerification();
         services.AddMessaging(options);

@@ -1,5 +1,6 @@
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Federation;
 using Kpm.Server.Rpc;
 using Kpm.Server.Verification;
 using Kpm.V1;
@@ -10,18 +11,27 @@ namespace Kpm.Server.Accounts;
 /// Proves once more who is calling, before something that a stolen session must not do. A wrong password counts like
 /// one at sign-in, so that a stolen session is no way around the delay.
 /// </summary>
-internal sealed class Reauthenticator(PasswordHashing hashing, SignInThrottle throttle, IActivationStore failures)
+internal sealed class Reauthenticator(PasswordHashing hashing, SignInThrottle throttle, IActivationStore failures, ReauthenticationTickets tickets)
 {
     /// <summary>Returns when the proof holds; throws otherwise.</summary>
-    public async Task VerifyAsync(AccountRow account, Reauthentication reauthentication, CancellationToken cancellationToken)
+    public async Task VerifyAsync(Caller caller, AccountRow account, Reauthentication reauthentication, CancellationToken cancellationToken)
     {
         switch (reauthentication.ProofCase)
         {
             case Reauthentication.ProofOneofCase.Password:
                 await VerifyPasswordAsync(account, reauthentication.Password, cancellationToken);
                 break;
+            case Reauthentication.ProofOneofCase.FederatedTicket:
+                await tickets.CheckAsync(caller, reauthentication.FederatedTicket, cancellationToken);
+                break;
             default:
                 throw Errors.Of(ErrorReason.WrongCredentials);
+        }
+
+        // The second factor belongs here: a ticket that is spent before it is asked for would cost the person another sign-in at the provider.
+        if (reauthentication.ProofCase == Reauthentication.ProofOneofCase.FederatedTicket)
+        {
+            await tickets.TakeAsync(caller, reauthentication.FederatedTicket, cancellationToken);
         }
     }
 

@@ -190,7 +190,7 @@ internal sealed class IdTokens(ProviderMetadata metadata, TimeProvider time, Lim
         return claimed == System.Buffers.Text.Base64Url.EncodeToString(half);
     }
 
-    private VerifiedIdentity ToIdentity(OpenIdProvider provider, JsonWebToken token)
+    private static VerifiedIdentity ToIdentity(OpenIdProvider provider, JsonWebToken token)
     {
         var told = Text(token, JwtRegisteredClaimNames.Email) ?? "";
         // What can't be an address here can't be mailed either; the person writes one.

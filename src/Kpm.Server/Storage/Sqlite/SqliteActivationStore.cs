@@ -142,6 +142,7 @@ internal sealed class SqliteActivationStore(SqliteDatabase database) : IActivati
         }
 
         connection.Execute(ActivateSql, new { accountId = accountId.ToBytes() });
+        SqliteIdentityStore.Activate(connection, accountId);
         connection.Execute(DeleteSql, new { accountId = accountId.ToBytes() });
         var removed = connection.Query<byte[]>(OtherPendingSql, new { emailKey = pending.EmailKey, accountId = accountId.ToBytes() })
             .Select(id => SqliteAccountStore.Remove(connection, Ids.FromBytes(id), now))
