@@ -35,6 +35,7 @@ internal sealed record ServerOptions
     public MailOptions Mail { get; init; } = new();
 
     public PagesOptions Pages { get; init; } = new();
+
     public IdentityOptions Identity { get; init; } = new();
 
     public Limits Limits { get; init; } = new();
