@@ -1,17 +1,22 @@
 using System.Reflection;
+using Kpm.Server.Administration;
 
 namespace Kpm.Server;
 
 /// <summary>Reads the options: <c>appsettings.json</c> in the working folder, then <c>Kpm__…</c> of the environment, then the command line.</summary>
 internal static class CommandLine
 {
-    public const string Usage = """
+    public static string Usage { get; } = Options + "\n\n" + Commands();
+
+    private const string Options = """
         kpm-server: the account and vault server of Kpm.Grpc
 
           --data FOLDER             database, root key and mails (./data)
           --listen ADDRESS          127.0.0.1:5080 unless told otherwise; port 0 takes a free one
           --pages ADDRESS|off       the web pages behind mailed links; on the port after --listen's unless told otherwise
           --pages-url URL           how browsers reach the pages, such as https://accounts.example.org
+          --support-listen ADDRESS  serves operators of support there; nowhere unless told
+          --support-public          serves operators of support at --listen too
           --certificate FILE        PEM certificate; with it, the server speaks TLS
           --certificate-key FILE    PEM private key of the certificate
           --allow-cleartext         no TLS on a public address, behind a proxy that does it
@@ -22,12 +27,16 @@ internal static class CommandLine
           --Kpm:Section:Name VALUE  any other option, as in appsettings.json
         """;
 
+    private const int HelpColumn = 36;
+
     private static readonly Dictionary<string, string> Switches = new(StringComparer.Ordinal)
     {
         ["--data"] = "Kpm:Data",
         ["--listen"] = "Kpm:Listen",
         ["--pages"] = "Kpm:Pages:Listen",
         ["--pages-url"] = "Kpm:Pages:Url",
+        ["--support-listen"] = "Kpm:SupportListen",
+        ["--support-public"] = "Kpm:SupportPublic",
         ["--certificate"] = "Kpm:Certificate",
         ["--certificate-key"] = "Kpm:CertificateKey",
         ["--allow-cleartext"] = "Kpm:AllowCleartext",
@@ -62,6 +71,10 @@ internal static class CommandLine
         }
     }
 
+    private static string Commands() => string.Join('\n', AdminProgram.Commands
+        .Select(c => $"  kpm-server {c.Name} {c.Arguments}".PadRight(HelpColumn) + c.Help)
+        .Prepend("Commands, for a server that runs or is stopped, each with --data FOLDER behind it:\n"));
+
     private static Dictionary<string, string?> Parse(string[] args)
     {
         var values = new Dictionary<string, string?>(StringComparer.OrdinalIgnoreCase);
@@ -75,7 +88,7 @@ internal static class CommandLine
                 value = args[++i];
             }
 
-            values[key] = value ?? (name is "--allow-cleartext" or "--reflection" ? "true" : throw new StartException($"The option {name} needs a value."));
+            values[key] = value ?? (name is "--allow-cleartext" or "--reflection" or "--support-public" ? "true" : throw new StartException($"The option {name} needs a value."));
         }
 
         return values;

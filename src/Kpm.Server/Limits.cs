@@ -72,6 +72,15 @@ internal sealed record Limits
     /// <summary>Tries of one mailed code: at six digits, five tries hit once in 200,000.</summary>
     public int ActivationCodeTries { get; init; } = 5;
 
+    /// <summary>Connections to the socket for the server's commands at once: one person at a few terminals.</summary>
+    public int AdminConnections { get; init; } = 8;
+
+    /// <summary>A command is one line that a program writes at once; who writes nothing must not hold a connection.</summary>
+    public TimeSpan AdminRequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>When an operator was last seen is written this often, so that not every call writes.</summary>
+    public TimeSpan OperatorSeenInterval { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Time between activation mails of one account.</summary>
     public TimeSpan ActivationResendInterval { get; init; } = TimeSpan.FromMinutes(1);
 

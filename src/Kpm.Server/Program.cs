@@ -1,4 +1,5 @@
 using Kpm.Server;
+using Kpm.Server.Administration;
 
 if (args is ["--help"] or ["-h"])
 {
@@ -8,6 +9,11 @@ if (args is ["--help"] or ["-h"])
 
 try
 {
+    if (AdminProgram.IsCommand(args))
+    {
+        return await AdminProgram.RunAsync(args, Console.Out, Console.Error, CancellationToken.None);
+    }
+
     var options = CommandLine.Read(args);
     var environment = Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") ?? Environments.Production;
     await using var app = ServerApp.Build(options, environment);

@@ -1,14 +1,17 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Kpm.Server.Accounts;
+using Kpm.Server.Administration;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Federation;
+using Kpm.Server.Listening;
 using Kpm.Server.Messaging;
 using Kpm.Server.Pages;
 using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
 using Kpm.Server.Storage;
 using Kpm.Server.Storage.Sqlite;
+using Kpm.Server.Support;
 using Kpm.Server.Vaults;
 using Kpm.Server.Verification;
 using Microsoft.AspNetCore.Connections;
@@ -52,21 +55,27 @@ internal static class ServerApp
         {
             Open(app.Services);
             app.UseRouting();
-            app.MapGrpcService<AccountGrpcService>();
-            app.MapGrpcService<VerificationGrpcService>();
-            app.MapGrpcService<VaultGrpcService>();
-            app.MapGrpcHealthChecksService();
-            if (options.Reflection ?? app.Environment.IsDevelopment())
-            {
-                app.MapGrpcReflectionService();
-            }
-
+            app.UseListeners();
+            Map(app, options);
             return app;
         }
         catch
         {
             ((IDisposable)app).Dispose();
             throw;
+        }
+    }
+
+    private static void Map(WebApplication app, ServerOptions options)
+    {
+        app.MapGrpcService<AccountGrpcService>();
+        app.MapGrpcService<VerificationGrpcService>();
+        app.MapGrpcService<VaultGrpcService>();
+        var everywhere = new ServedOn(Listener.Main, Listener.Support);
+        app.MapGrpcHealthChecksService().WithMetadata(everywhere);
+        if (options.Reflection ?? app.Environment.IsDevelopment())
+        {
+            app.MapGrpcReflectionService().WithMetadata(everywhere);
         }
     }
 
@@ -80,26 +89,25 @@ internal static class ServerApp
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
         {
-            var (at, option) = Blame(e, options);
+            var (at, option) = ListenerPlan.Blame(options, e);
             throw new StartException($"Another program listens at {at} already. Stop it, or choose another address with {option}.", e);
         }
         catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException)
         {
-            var (at, option) = Blame(e, options);
+            var (at, option) = ListenerPlan.Blame(options, e);
             throw new StartException($"The server can't listen at {at}: {e.Message.TrimEnd('.')}. Choose another address with {option}.", e);
         }
     }
-
-    /// <summary>Which of the addresses the failure is about.</summary>
-    private static (System.Net.IPEndPoint At, string Option) Blame(Exception failure, ServerOptions options) =>
-        options.Pages.EndPoint(options.EndPoint, options.UsesTls) is { } pages && failure.Message.Contains($"{pages}", StringComparison.Ordinal) ? (pages, "--pages") : (options.EndPoint, "--listen");
 
     /// <summary>The address that a started server listens at.</summary>
     public static string AddressOf(WebApplication app) => app.Urls.First();
 
     /// <summary>What a person wants to know first.</summary>
     public static string Banner(WebApplication app, ServerOptions options) =>
-        $"kpm-server listens at {AddressOf(app)}, keeps its data in {options.DataFolder}, and sends mail to {app.Services.GetRequiredService<IMailSender>().Destination}. Ctrl+C stops it.";
+        $"kpm-server listens at {AddressOf(app)}{SupportAddress(app)}, keeps its data in {options.DataFolder}, and sends mail to {app.Services.GetRequiredService<IMailSender>().Destination}. Ctrl+C stops it.";
+
+    private static string SupportAddress(WebApplication app) =>
+        app.Services.GetRequiredService<Listeners>().Find(Listener.Support) is { } support ? $", for operators of support at {support}" : "";
 
     private static void ConfigureKestrel(WebApplicationBuilder builder, ServerOptions options)
     {
@@ -121,23 +129,17 @@ internal static class ServerApp
             kestrel.Limits.Http2.KeepAlivePingDelay = TimeSpan.FromSeconds(60);
             kestrel.Limits.Http2.KeepAlivePingTimeout = TimeSpan.FromSeconds(20);
             var listeners = kestrel.ApplicationServices.GetRequiredService<Listeners>();
-            kestrel.Listen(options.EndPoint, listen =>
+            foreach (var plan in ListenerPlan.Of(options))
             {
-                // With TLS, browsers and gRPC clients say in the handshake what they speak; without it, a connection must be told apart by its port.
-                listen.Protocols = certificate is not null && options.Pages.Served ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http2;
-                if (certificate is not null)
+                kestrel.Listen(plan.EndPoint, listen =>
                 {
-                    listen.UseHttps(certificate);
-                }
+                    listen.Protocols = plan.Protocols;
+                    if (plan.Tls)
+                    {
+                        listen.UseHttps(certificate!);
+                    }
 
-                listeners.Add(Listeners.Main, listen);
-            });
-            if (options.Pages.EndPoint(options.EndPoint, options.UsesTls) is { } pages)
-            {
-                kestrel.Listen(pages, listen =>
-                {
-                    listen.Protocols = HttpProtocols.Http1;
-                    listeners.Add(Listeners.Pages, listen);
+                    listeners.Add(plan.Listener, listen);
                 });
             }
         });
@@ -180,6 +182,7 @@ internal static class ServerApp
         services.AddVerification();
         services.AddMessaging(options);
         services.AddVaults();
+        services.AddSupport().AddAdministration();
     }
 
     private static void AddGrpc(IServiceCollection services, Limits limits)

@@ -1,6 +1,7 @@
 using System.Net;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Federation;
+using Kpm.Server.Listening;
 using Kpm.Server.Messaging;
 using Kpm.Server.Pages;
 
@@ -14,6 +15,12 @@ internal sealed record ServerOptions
 
     /// <summary>Where to listen: "host:port", "http://host:port" or "https://host:port"; port 0 takes a free one.</summary>
     public string Listen { get; init; } = "127.0.0.1:5080";
+
+    /// <summary>Where operators of support are served, written like <see cref="Listen"/>; empty for nowhere.</summary>
+    public string SupportListen { get; init; } = "";
+
+    /// <summary>Serves operators of support on the main address too.</summary>
+    public bool SupportPublic { get; init; }
 
     /// <summary>A PEM file with the certificate and its chain; with it, the server speaks TLS.</summary>
     public string Certificate { get; init; } = "";
@@ -46,38 +53,19 @@ internal sealed record ServerOptions
 
     public bool UsesTls => Certificate.Length > 0;
 
-    /// <summary>The address to bind to.</summary>
-    public IPEndPoint EndPoint
-    {
-        get
-        {
-            var (scheme, address) = Split(Listen);
-            if (scheme is not ("" or "http" or "https") || !TryParse(address, out var endPoint))
-            {
-                throw new StartException($"--listen \"{Listen}\" is not an address. Write it like 127.0.0.1:5080, [::1]:5080 or localhost:5080.");
-            }
+    /// <summary>The main address to bind to.</summary>
+    public IPEndPoint EndPoint => MainAddress.EndPoint;
 
-            return endPoint;
-        }
-    }
+    public ListenAddress MainAddress => new("--listen", Listen);
+
+    public ListenAddress SupportAddress => new("--support-listen", SupportListen);
 
     public void Validate()
     {
-        var endPoint = EndPoint;
-        var scheme = Split(Listen).Scheme;
-        if (scheme == "https" && !UsesTls)
+        MainAddress.Validate(UsesTls, AllowCleartext);
+        if (SupportListen.Length > 0)
         {
-            throw new StartException("--listen asks for https, but there is no certificate. Name one with --certificate and --certificate-key.");
-        }
-
-        if (scheme == "http" && UsesTls)
-        {
-            throw new StartException("--listen asks for http, but there is a certificate. Write https, or leave --certificate away.");
-        }
-
-        if (!UsesTls && !IPAddress.IsLoopback(endPoint.Address) && !AllowCleartext)
-        {
-            throw new StartException($"--listen {Listen} can be reached from other machines, and without a certificate passwords would cross the network in clear text. Name one with --certificate, or say --allow-cleartext behind a proxy that does TLS.");
+            SupportAddress.Validate(UsesTls, AllowCleartext);
         }
 
         if ((Certificate.Length > 0) != (CertificateKey.Length > 0))
@@ -87,17 +75,8 @@ internal sealed record ServerOptions
 
         PasswordHash.Validate();
         Mail.Validate();
-        Pages.Validate(endPoint, UsesTls, AllowCleartext);
         Identity.Validate();
+        Pages.Validate(EndPoint, UsesTls, AllowCleartext);
         Limits.Validate();
-    }
-
-    private static (string Scheme, string Address) Split(string listen) =>
-        listen.IndexOf("://", StringComparison.Ordinal) is >= 0 and var at ? (listen[..at], listen[(at + 3)..].TrimEnd('/')) : ("", listen);
-
-    internal static bool TryParse(string address, out IPEndPoint endPoint)
-    {
-        var local = address.StartsWith("localhost:", StringComparison.Ordinal) ? "127.0.0.1" + address["localhost".Length..] : address;
-        return IPEndPoint.TryParse(local, out endPoint!) && local.LastIndexOf(':') is > 0 and var colon && ushort.TryParse(local[(colon + 1)..], out _);
     }
 }

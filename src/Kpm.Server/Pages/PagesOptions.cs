@@ -1,4 +1,5 @@
 using System.Net;
+using Kpm.Server.Listening;
 
 namespace Kpm.Server.Pages;
 
@@ -34,7 +35,7 @@ internal sealed record PagesOptions
             return new IPEndPoint(main.Address, main.Port is 0 or IPEndPoint.MaxPort ? 0 : main.Port + 1);
         }
 
-        return ServerOptions.TryParse(Listen, out var endPoint)
+        return ListenAddress.TryParse(Listen, out var endPoint)
             ? endPoint
             : throw new StartException($"--pages \"{Listen}\" is not an address. Write it like 127.0.0.1:5081, or off for no pages.");
     }

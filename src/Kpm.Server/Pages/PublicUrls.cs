@@ -1,4 +1,5 @@
 using System.Net;
+using Kpm.Server.Listening;
 
 namespace Kpm.Server.Pages;
 
@@ -24,9 +25,9 @@ internal sealed class PublicUrls(ServerOptions options, Listeners listeners)
         }
 
         // Without a configured address, only a person at this machine can be led here.
-        return listeners.Find(Listeners.Pages) is { } pages
+        return listeners.Find(Listener.Pages) is { } pages
             ? (IPAddress.IsLoopback(pages.Address) ? $"http://{pages}" : null)
-            : listeners.Find(Listeners.Main) is { } main && options.UsesTls && IPAddress.IsLoopback(main.Address) ? $"https://{main}" : null;
+            : listeners.Find(Listener.Main) is { } main && options.UsesTls && IPAddress.IsLoopback(main.Address) ? $"https://{main}" : null;
     }
 }
 

@@ -1,11 +1,12 @@
 using Grpc.Core;
 using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Support;
 using Kpm.V1;
 
 namespace Kpm.Server.Rpc;
 
 /// <summary>Opens the session of the call's access token and holds it against what the rpc demands.</summary>
-internal sealed class Authenticator(MethodPolicies policies, SessionDirectory sessions)
+internal sealed class Authenticator(MethodPolicies policies, SessionDirectory sessions, Operators operators)
 {
     private const string Scheme = "Bearer ";
 
@@ -15,6 +16,15 @@ internal sealed class Authenticator(MethodPolicies policies, SessionDirectory se
         var demanded = policies.Of(context.Method);
         if (demanded == Authentication.Anonymous)
         {
+            return null;
+        }
+
+        if (demanded == Authentication.Operator)
+        {
+            // No session: whoever calls as an operator is none of the account's own devices.
+            context.SetOperator(TokenOf(context) is { } credential && await operators.FindAsync(credential, context.CancellationToken) is { } found
+                ? found
+                : throw Errors.Of(ErrorReason.OperatorInvalid));
             return null;
         }
 

@@ -15,11 +15,9 @@ internal sealed class MethodPolicies
         foreach (var method in services.SelectMany(s => s.Methods))
         {
             var authentication = method.GetOptions()?.GetExtension(ConstraintsExtensions.Authentication) ?? Authentication.Unspecified;
-            if (authentication is Authentication.Unspecified or Authentication.Operator)
+            if (authentication is Authentication.Unspecified)
             {
-                throw new StartException(authentication is Authentication.Operator
-                    ? $"The rpc {method.FullName} demands an operator, and this server has no operator's credentials."
-                    : $"The rpc {method.FullName} does not say who may call it. Give it the option (kpm.v1.authentication).");
+                throw new StartException($"The rpc {method.FullName} does not say who may call it. Give it the option (kpm.v1.authentication).");
             }
 
             policies.Add($"/{method.Service.FullName}/{method.Name}", authentication);
@@ -36,6 +34,7 @@ internal sealed class MethodPolicies
         .. AccountServiceReflection.Descriptor.Services,
         .. VerificationServiceReflection.Descriptor.Services,
         .. VaultServiceReflection.Descriptor.Services,
+        .. SupportServiceReflection.Descriptor.Services,
     ]);
 
     public Authentication Of(string method) => _byMethod.GetValueOrDefault(method, Authentication.Anonymous);

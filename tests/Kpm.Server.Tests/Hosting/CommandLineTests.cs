@@ -8,7 +8,7 @@ public sealed class CommandLineTests
         var options = CommandLine.Read(["--data", "somewhere", "--listen=[::1]:0", "--reflection", "false", "--log-level", "Debug", "--Kpm:PasswordHash:Cost", "5", "--Kpm:Limits:RefreshGrace", "00:00:20"]);
 
         Assert.Equal(Path.GetFullPath("somewhere"), options.DataFolder);
-        Assert.Equal("[::1]:0", options.EndPoint.ToString());
+        Assert.Equal("[::1]:0", options.MainAddress.EndPoint.ToString());
         Assert.False(options.Reflection);
         Assert.Equal(Microsoft.Extensions.Logging.LogLevel.Debug, options.LogLevel);
         Assert.Equal(5, options.PasswordHash.Cost);

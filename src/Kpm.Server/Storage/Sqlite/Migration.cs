@@ -25,9 +25,9 @@ internal sealed record Migration
             .Select(n => Parse(n[folder.Length..^".sql".Length], Read(assembly, n)))
             .OrderBy(m => m.Number)
             .ToList();
-        if (migrations.Where((m, index) => m.Number != index + 1).Any())
+        if (migrations.DistinctBy(m => m.Number).Count() != migrations.Count)
         {
-            throw new InvalidOperationException("The embedded migrations are not numbered 1, 2, 3 and so on.");
+            throw new InvalidOperationException("Two embedded migrations have the same number.");
         }
 
         return migrations;

@@ -15,12 +15,17 @@ internal sealed class MigrationRunner(IReadOnlyList<Migration> migrations, TimeP
     public void Run(SqliteConnection connection, string path)
     {
         var applied = Applied(connection, path);
-        foreach (var (number, name, hash) in applied)
+        foreach (var (index, (number, name, hash)) in applied.Index())
         {
             var known = migrations.FirstOrDefault(m => m.Number == number);
             if (known is null)
             {
-                throw new StartException($"The database {path} was written by a newer version of kpm-server (its schema is {number}, this program knows {migrations.Count}). Start that version.");
+                throw new StartException($"The database {path} was written by a newer version of kpm-server (its schema is {number}, this program knows {migrations[^1].Number}). Start that version.");
+            }
+
+            if (number != migrations[index].Number)
+            {
+                throw new StartException($"The database {path} lacks the record of a migration. Restore a backup.");
             }
 
             if (known.Hash != hash)
@@ -49,10 +54,7 @@ internal sealed class MigrationRunner(IReadOnlyList<Migration> migrations, TimeP
                 : throw new StartException($"The file {path} is not a database of kpm-server. Move it away, or use another --data folder.");
         }
 
-        var applied = connection.Query<(int Number, string Name, string Hash)>(AppliedSql).AsList();
-        return applied.Where((m, index) => m.Number != index + 1).Any()
-            ? throw new StartException($"The database {path} lacks the record of a migration. Restore a backup.")
-            : applied;
+        return connection.Query<(int Number, string Name, string Hash)>(AppliedSql).AsList();
     }
 
     private const string CreateJournalSql = """
