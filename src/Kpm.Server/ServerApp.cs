@@ -15,7 +15,6 @@ using Kpm.Server.Support;
 using Kpm.Server.Vaults;
 using Kpm.Server.Verification;
 using Microsoft.AspNetCore.Connections;
-using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace Kpm.Server;
 

@@ -68,12 +68,12 @@ internal sealed partial class ServerProcess : IAsyncDisposable
     }
 
     /// <summary>Starts the server without waiting for anything.</summary>
-    public static ServerProcess Launch(string dataFolder, string[] arguments, IReadOnlyDictionary<string, string>? settings = null, string? shell = null)
+    public static ServerProcess Launch(string dataFolder, string[] arguments, IReadOnlyDictionary<string, string>? settings = null, string? shell = null, string[]? command = null)
     {
-        string[] server = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "Kpm.Server.dll"), "--data", dataFolder, .. arguments];
+        string[] server = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", Path.Combine(AppContext.BaseDirectory, "Kpm.Server.dll"), .. command ?? [], "--data", dataFolder, .. arguments];
         // With a shell line in front, for limits that only a shell can set; exec keeps the process id.
-        string[] command = shell is null ? server : ["/bin/sh", "-c", shell + "; exec \"$@\"", "sh", .. server];
-        var start = new ProcessStartInfo(command[0], command[1..])
+        string[] program = shell is null ? server : ["/bin/sh", "-c", shell + "; exec \"$@\"", "sh", .. server];
+        var start = new ProcessStartInfo(program[0], program[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -94,11 +94,11 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         return result;
     }
 
-    /// <summary>Runs the server until it ends by itself; for starts that must fail.</summary>
+    /// <summary>Runs the program until it ends by itself; for starts that must fail, and for the server's commands.</summary>
     public static async Task<(int ExitCode, string Output, string Errors)> RunToEndAsync(
-        string dataFolder, string[] arguments, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? settings = null)
+        string dataFolder, string[] arguments, CancellationToken cancellationToken, IReadOnlyDictionary<string, string>? settings = null, string[]? command = null)
     {
-        await using var server = Launch(dataFolder, arguments, settings);
+        await using var server = Launch(dataFolder, arguments, settings, command: command);
         return (await server.WaitForExitAsync(cancellationToken), string.Join('\n', server._output), server.Errors);
     }
 
