@@ -150,6 +150,12 @@ internal sealed record Limits
     /// <summary>Identities on a page of ListIdentities unless asked otherwise.</summary>
     public int IdentitiesPageSize { get; init; } = 50;
 
+    /// <summary>Largest form of a web page: two passwords of 1,024 characters beyond the basic plane, percent-encoded, and the token.</summary>
+    public int PageFormBytes { get; init; } = 32 * 1024;
+
+    /// <summary>Longest token of a link that a page puts into its form; the contract has the same number.</summary>
+    public int PageFieldCharacters { get; init; } = 128;
+
     /// <summary>Largest request message: 64 operations of a full envelope do not fit one message on purpose; they are several pushes.</summary>
     public int MessageBytes { get; init; } = 1024 * 1024;
 

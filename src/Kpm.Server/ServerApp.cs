@@ -72,6 +72,7 @@ internal static class ServerApp
         app.MapGrpcService<VaultGrpcService>();
         var everywhere = new ServedOn(Listener.Main, Listener.Support);
         app.MapGrpcHealthChecksService().WithMetadata(everywhere);
+        app.MapPages(options);
         if (options.Reflection ?? app.Environment.IsDevelopment())
         {
             app.MapGrpcReflectionService().WithMetadata(everywhere);
@@ -164,7 +165,7 @@ internal static class ServerApp
     private static void AddServices(IServiceCollection services, ServerOptions options)
     {
         var databasePath = Path.Combine(options.DataFolder, "kpm.db");
-        services.AddSingleton(options).AddSingleton<Listeners>().AddSingleton<PublicUrls>();
+        services.AddSingleton(options);
         services.AddSingleton(options.Limits).AddSingleton(options.PasswordHash).AddSingleton(options.Mail);
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<IFatalExit, ProcessFatalExit>();
@@ -180,6 +181,7 @@ internal static class ServerApp
         services.AddAccounts();
         services.AddVerification();
         services.AddMessaging(options);
+        services.AddPages();
         services.AddVaults();
         services.AddSupport().AddAdministration();
     }

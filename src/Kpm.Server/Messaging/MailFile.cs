@@ -1,43 +1,8 @@
 namespace Kpm.Server.Messaging;
 
-/// <summary>
-/// A file under <c>Templates/</c>: what stands before the first heading is a remark; a line <c>== name</c> begins a section, which lasts to
-/// the next one. Blank lines around a section's content do not count.
-/// </summary>
+/// <summary>Reads the sections of <c>Templates/mails.language.txt</c>.</summary>
 internal static class MailFile
 {
-    private const string Heading = "== ";
-
-    public static IReadOnlyDictionary<string, string> Sections(string text)
-    {
-        var sections = new Dictionary<string, string>(StringComparer.Ordinal);
-        string? name = null;
-        var content = new List<string>();
-        foreach (var line in text.ReplaceLineEndings("\n").Split('\n').Append(Heading))
-        {
-            if (!line.StartsWith(Heading, StringComparison.Ordinal))
-            {
-                content.Add(line);
-                continue;
-            }
-
-            if (name is not null && !sections.TryAdd(name, string.Join('\n', content).Trim('\n')))
-            {
-                throw new InvalidOperationException($"The mail section \"{name}\" stands twice in its file.");
-            }
-
-            name = line[Heading.Length..].Trim();
-            content.Clear();
-        }
-
-        return sections;
-    }
-
-    /// <summary>Lines <c>name = value</c>.</summary>
-    public static IReadOnlyDictionary<string, string> Pairs(string section) => section.Split('\n')
-        .Select(line => line.Split(" = ", 2))
-        .ToDictionary(pair => pair[0], pair => pair[1], StringComparer.Ordinal);
-
     /// <summary>
     /// A mail: its subject, then blocks between blank lines. A block is a paragraph, or one line or more that each begin with
     /// <c>[kind arguments]</c>.

@@ -22,12 +22,12 @@ internal sealed class MailLayout(IReadOnlyDictionary<string, string> pieces, str
             before = block;
         }
 
-        return MailTemplates.Fill(pieces["page"], name => name == "body" ? body.ToString() : escape(page[name])) + "\n";
+        return TextSections.Fill(pieces["page"], name => name == "body" ? body.ToString() : escape(page[name])) + "\n";
     }
 
     private string Render(MailBlock block, IReadOnlyDictionary<string, string> page, IReadOnlyDictionary<string, string> values, Func<string, string> value)
     {
-        var local = new Dictionary<string, string>(StringComparer.Ordinal) { ["text"] = MailTemplates.Fill(block.Text, value) };
+        var local = new Dictionary<string, string>(StringComparer.Ordinal) { ["text"] = TextSections.Fill(block.Text, value) };
         var piece = block.Kind.ToString().ToLowerInvariant();
         switch (block.Kind)
         {
@@ -43,6 +43,6 @@ internal sealed class MailLayout(IReadOnlyDictionary<string, string> pieces, str
                 break;
         }
 
-        return MailTemplates.Fill(pieces[piece], name => escape(local.GetValueOrDefault(name) ?? page[name]));
+        return TextSections.Fill(pieces[piece], name => escape(local.GetValueOrDefault(name) ?? page[name]));
     }
 }

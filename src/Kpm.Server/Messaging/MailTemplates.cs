@@ -1,7 +1,5 @@
 using System.Collections.Frozen;
 using System.Net;
-using System.Reflection;
-using System.Text;
 using Kpm.Server.Rpc;
 
 namespace Kpm.Server.Messaging;
@@ -18,11 +16,10 @@ internal sealed class MailTemplates(MailOptions options)
 {
     private const string DefaultLanguage = "en";
     private const string WordsSection = "words";
-    private const string Folder = "mail/";
 
     private static readonly FrozenDictionary<string, Language> All = Load();
-    private static readonly MailLayout TextLayout = new(MailFile.Sections(Read(Folder + "layout.txt")), "\n\n", v => v);
-    private static readonly MailLayout HtmlLayout = new(MailFile.Sections(Read(Folder + "layout.html")), "\n", WebUtility.HtmlEncode);
+    private static readonly MailLayout TextLayout = new(TextSections.Parse(TextSections.Read("mail/layout.txt")), "\n\n", v => v);
+    private static readonly MailLayout HtmlLayout = new(TextSections.Parse(TextSections.Read("mail/layout.html")), "\n", WebUtility.HtmlEncode);
 
     /// <summary>The languages that mails are written in.</summary>
     public static IEnumerable<string> Languages => All.Keys.Order(StringComparer.Ordinal);
@@ -37,7 +34,7 @@ internal sealed class MailTemplates(MailOptions options)
         var names = new HashSet<string>(StringComparer.Ordinal);
         foreach (var text in mail.Blocks.Select(b => b.Text).Append(mail.Subject))
         {
-            Fill(text, name =>
+            TextSections.Fill(text, name =>
             {
                 names.Add(name);
                 return "";
@@ -56,14 +53,14 @@ internal sealed class MailTemplates(MailOptions options)
         var words = All[chosen].Words;
         var mail = All[chosen].Mails[template];
         string Value(string name) => ValueOf(words, values, name);
-        var subject = Fill(mail.Subject, Value);
+        var subject = TextSections.Fill(mail.Subject, Value);
         var page = new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["product"] = options.Product,
             ["language"] = chosen,
             ["subject"] = subject,
             ["greeting"] = words["greeting"],
-            ["footer"] = Fill(words["footer"], Value),
+            ["footer"] = TextSections.Fill(words["footer"], Value),
             ["colon"] = words["colon"],
             ["or_key"] = words["or_key"],
         };
@@ -74,22 +71,7 @@ internal sealed class MailTemplates(MailOptions options)
     public string RenderLine(string template, string language, IReadOnlyDictionary<string, string> values)
     {
         var chosen = Choose(language);
-        return Fill(All[chosen].Mails[template].Subject, name => ValueOf(All[chosen].Words, values, name));
-    }
-
-    /// <summary>Puts values where placeholders stand.</summary>
-    internal static string Fill(string template, Func<string, string> value)
-    {
-        var result = new StringBuilder(template.Length);
-        var rest = template.AsSpan();
-        while (rest.IndexOf("{{") is >= 0 and var open)
-        {
-            var close = rest.IndexOf("}}");
-            result.Append(rest[..open]).Append(value(rest[(open + 2)..close].ToString()));
-            rest = rest[(close + 2)..];
-        }
-
-        return result.Append(rest).ToString();
+        return TextSections.Fill(All[chosen].Mails[template].Subject, name => ValueOf(All[chosen].Words, values, name));
     }
 
     private string ValueOf(IReadOnlyDictionary<string, string> words, IReadOnlyDictionary<string, string> values, string name)
@@ -106,24 +88,12 @@ internal sealed class MailTemplates(MailOptions options)
     private static string Choose(string language) =>
         LanguageTag.Fallbacks(language).Select(t => t.ToLowerInvariant()).FirstOrDefault(All.ContainsKey) ?? DefaultLanguage;
 
-    private static FrozenDictionary<string, Language> Load()
-    {
-        const string prefix = Folder + "mails.";
-        const string suffix = ".txt";
-        return Assembly.GetExecutingAssembly().GetManifestResourceNames()
-            .Where(n => n.StartsWith(prefix, StringComparison.Ordinal))
-            .ToFrozenDictionary(n => n[prefix.Length..^suffix.Length], n => Parse(MailFile.Sections(Read(n))), StringComparer.Ordinal);
-    }
+    private static FrozenDictionary<string, Language> Load() =>
+        TextSections.ReadLanguages("mail/mails").ToFrozenDictionary(f => f.Language, f => Parse(TextSections.Parse(f.Text)), StringComparer.Ordinal);
 
     private static Language Parse(IReadOnlyDictionary<string, string> sections) => new(
-        MailFile.Pairs(sections[WordsSection]),
+        TextSections.Pairs(sections[WordsSection]),
         sections.Where(s => s.Key != WordsSection).ToFrozenDictionary(s => s.Key, s => MailFile.Mail(s.Value), StringComparer.Ordinal));
-
-    private static string Read(string resource)
-    {
-        using var reader = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream(resource)!, Encoding.UTF8);
-        return reader.ReadToEnd();
-    }
 
     private sealed record Language(IReadOnlyDictionary<string, string> Words, FrozenDictionary<string, MailWords> Mails);
 }

@@ -147,7 +147,7 @@ public sealed class MailTemplatesTests
 
     [Theory]
     [InlineData("== a\nS\n\n== a\nS\n")]
-    public void A_section_stands_once(string file) => Assert.Throws<InvalidOperationException>(() => MailFile.Sections(file));
+    public void A_section_stands_once(string file) => Assert.Throws<InvalidOperationException>(() => TextSections.Parse(file));
 
     [Theory]
     [InlineData("S\n\n[action link] words")]
