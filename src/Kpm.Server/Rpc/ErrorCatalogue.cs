@@ -62,5 +62,6 @@ internal static class ErrorCatalogue
         new(ErrorReason.OperatorInvalid, StatusCode.Unauthenticated, "The operator's credential is missing, unknown or withdrawn.", "Ask the administrator for a new one."),
         new(ErrorReason.SecondOperatorRequired, StatusCode.FailedPrecondition, "The operator who proposed can't approve.", "Another operator approves."),
         new(ErrorReason.CaseNotOpen, StatusCode.FailedPrecondition, "The case is not at this step.", "Reload the case."),
+        new(ErrorReason.CaseOpen, StatusCode.FailedPrecondition, "The account has an open case of the kind.", "Go on with that case."),
     ];
 }
