@@ -57,6 +57,33 @@ internal sealed record Limits
     /// <summary>Failures are forgotten after this long without another.</summary>
     public TimeSpan SignInFailureMemory { get; init; } = TimeSpan.FromHours(24);
 
+    /// <summary>Failures of an account, address or device within the window after which a Security Check is due: a person mistypes once or twice.</summary>
+    public int SecurityCheckFailures { get; init; } = 3;
+
+    /// <summary>The same for a client's network, so that an office behind one address is not plagued.</summary>
+    public int SecurityCheckClientFailures { get; init; } = 20;
+
+    /// <summary>Older failures do not lead to a check.</summary>
+    public TimeSpan SecurityCheckWindow { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Long enough to read a picture or fetch a mail, too short to hand it to others for money.</summary>
+    public TimeSpan SecurityCheckLifetime { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Pictures for one client's network within the window: whoever needs more is a program trying its luck.</summary>
+    public int SecurityCheckPicturesPerClient { get; init; } = 20;
+
+    /// <summary>Time between codes mailed in place of a picture, for one address and for one client.</summary>
+    public TimeSpan MailedCheckInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Such codes in a day, for one address and for one client, so that a mailbox can't be flooded.</summary>
+    public int MailedChecksPerDay { get; init; } = 6;
+
+    /// <summary>Counters kept (about 250 bytes each); above that, those with the fewest failures go first, oldest first.</summary>
+    public int GuardCounters { get; init; } = 1_000_000;
+
+    /// <summary>Checks that may wait for an answer (about 150 bytes each); above that, those that end first go.</summary>
+    public int OpenSecurityChecks { get; init; } = 200_000;
+
     /// <summary>Sign-ins to one address that may be waiting for their turn.</summary>
     public int SignInsWaitingPerAddress { get; init; } = 64;
 
@@ -234,7 +261,7 @@ internal sealed record Limits
     /// <summary>Directory entries on a page unless asked otherwise.</summary>
     public int DeviceKeysPageSize { get; init; } = 100;
 
-    /// <exception cref="StartException">A limit is not positive.</exception>
+    /// <exception cref="StartException">A limit is not positive, or beyond what can be kept.</exception>
     public void Validate()
     {
         foreach (var property in typeof(Limits).GetProperties())
@@ -249,6 +276,22 @@ internal sealed record Limits
             if (!positive)
             {
                 throw new StartException($"Kpm:Limits:{property.Name} must be greater than zero.");
+            }
+        }
+
+        // A counter keeps the time of each.
+        const int MostTimes = 10_000;
+        foreach (var (name, count) in new[]
+        {
+            (nameof(SecurityCheckFailures), SecurityCheckFailures),
+            (nameof(SecurityCheckClientFailures), SecurityCheckClientFailures),
+            (nameof(SecurityCheckPicturesPerClient), SecurityCheckPicturesPerClient),
+            (nameof(MailedChecksPerDay), MailedChecksPerDay),
+        })
+        {
+            if (count > MostTimes)
+            {
+                throw new StartException($"Kpm:Limits:{name} must be at most {MostTimes}.");
             }
         }
     }

@@ -53,6 +53,7 @@ internal static class ServerApp
         try
         {
             Open(app.Services);
+            app.UseForwardedClients(options.Proxies);
             app.UseRouting();
             app.UseListeners();
             Map(app, options);

@@ -4,6 +4,7 @@ using Kpm.Server.Federation;
 using Kpm.Server.Listening;
 using Kpm.Server.Messaging;
 using Kpm.Server.Pages;
+using Kpm.Server.Rpc;
 
 namespace Kpm.Server;
 
@@ -30,6 +31,9 @@ internal sealed record ServerOptions
 
     /// <summary>Cleartext on an address that others can reach, for a server behind a proxy that does TLS.</summary>
     public bool AllowCleartext { get; init; }
+
+    /// <summary>Addresses and networks of proxies in front of the server: only they may say, in X-Forwarded-For, where a call comes from.</summary>
+    public IReadOnlyList<string> Proxies { get; init; } = [];
 
     /// <summary>Answers gRPC reflection; unset: in Development only.</summary>
     public bool? Reflection { get; init; }
@@ -73,6 +77,7 @@ internal sealed record ServerOptions
             throw new StartException("--certificate and --certificate-key belong together; one of them is missing.");
         }
 
+        ForwardedClients.Validate(Proxies);
         PasswordHash.Validate();
         Mail.Validate();
         Identity.Validate();

@@ -20,7 +20,7 @@ internal static class AccountServices
         .AddSingleton<SessionIssuer>()
         .AddSingleton<SessionDirectory>()
         .AddSingleton<DeviceProofs>()
-        .AddSingleton<SignInThrottle>()
+        .AddSingleton<KnownDevices>()
         .AddSingleton<SignInCompletion>()
         .AddSingleton<Reauthenticator>()
         .AddSingleton<SecurityFeed>()

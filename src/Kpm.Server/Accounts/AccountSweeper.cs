@@ -1,4 +1,5 @@
 using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Verification.Checks;
 
 namespace Kpm.Server.Accounts;
 
@@ -7,7 +8,7 @@ namespace Kpm.Server.Accounts;
 /// accounts with their vaults, and what nothing needs any more. Small steps, so that it never holds up the writer.
 /// </summary>
 internal sealed class AccountSweeper(
-    IAccountStore accounts, ISessionStore sessions, IDeviceStore devices, SessionDirectory directory, AccountEndings endings, TimeProvider time, Limits limits, ILogger<AccountSweeper> logger)
+    IAccountStore accounts, ISessionStore sessions, IDeviceStore devices, SessionDirectory directory, AccountEndings endings, Guard guard, TimeProvider time, Limits limits, ILogger<AccountSweeper> logger)
     : BackgroundService
 {
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -50,8 +51,12 @@ internal sealed class AccountSweeper(
         }
 
         var now = time.Now();
-        var times = new SweepTimes(now, now - limits.EndedSessionRetention, now - limits.RequestIdLifetime, now - limits.SignInFailureMemory);
+        var times = new SweepTimes(now, now - limits.EndedSessionRetention, now - limits.RequestIdLifetime);
         while (await sessions.SweepAsync(times, limits.SweepBatch, cancellationToken))
+        {
+        }
+
+        while (await guard.SweepAsync(cancellationToken))
         {
         }
     }

@@ -7,6 +7,7 @@ using Kpm.Server.Catalogue;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
 using Kpm.Server.Verification;
+using Kpm.Server.Verification.Checks;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
@@ -20,13 +21,34 @@ internal sealed class CreateAccount(
     SessionIssuer sessions,
     ActivationMails mails,
     MailSignal mailSignal,
+    Guard guard,
     TimeProvider time,
     Limits limits)
 {
     public async Task<CreateAccountResponse> HandleAsync(CreateAccountRequest request, ServerCallContext context)
     {
-        Check(request);
         var address = EmailAddress.Parse(request.Email);
+        var subject = GuardSubject.OfDevice(Guid.ParseExact(request.Device.DeviceId, "D"), address);
+        using var attempt = await guard.EnterAsync(GuardedAct.Registration, subject, context, request.SecurityCheck);
+        if (attempt.Check is { } check)
+        {
+            return new CreateAccountResponse { SecurityCheckRequired = check };
+        }
+
+        try
+        {
+            return await CreateAsync(request, address, context);
+        }
+        catch (KpmException e) when (RefusedRegistrations.Counts(e))
+        {
+            await guard.FailedAsync(attempt);
+            throw;
+        }
+    }
+
+    private async Task<CreateAccountResponse> CreateAsync(CreateAccountRequest request, EmailAddress address, ServerCallContext context)
+    {
+        Check(request);
         if (await accounts.FindActiveAsync(address.Key, context.CancellationToken) is not null)
         {
             throw Errors.Of(ErrorReason.EmailInUse);

@@ -5,6 +5,9 @@ namespace Kpm.Server.Accounts;
 /// <summary>Devices. Each writing method is one transaction.</summary>
 internal interface IDeviceStore
 {
+    /// <summary>The device of any account, revoked or not.</summary>
+    ValueTask<DeviceRow?> FindAsync(Guid deviceId, CancellationToken cancellationToken);
+
     /// <summary>A page of an account's devices, newest first, behind a position.</summary>
     ValueTask<IReadOnlyList<DeviceRow>> ListAsync(Guid accountId, DevicePosition? after, int most, CancellationToken cancellationToken);
 

@@ -25,9 +25,6 @@ internal interface ISessionStore
     /// <summary>The remembered response of a call that may have ended its own session.</summary>
     ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken);
 
-    /// <summary>The wrong passwords at an address; null for none.</summary>
-    ValueTask<FailureRow?> FindFailuresAsync(byte[] addressHash, CancellationToken cancellationToken);
-
     /// <summary>Removes what nothing needs any more, at most so many rows of each kind; false when none was left.</summary>
     Task<bool> SweepAsync(SweepTimes times, int most, CancellationToken cancellationToken);
 }
@@ -66,4 +63,4 @@ internal enum SignInOutcome
 internal sealed record SignInResult(SignInOutcome Outcome, IReadOnlyList<EndedSession> Ended);
 
 /// <summary>Rows older than these are swept.</summary>
-internal sealed record SweepTimes(DateTimeOffset Now, DateTimeOffset EndedBefore, DateTimeOffset RequestsBefore, DateTimeOffset FailuresBefore);
+internal sealed record SweepTimes(DateTimeOffset Now, DateTimeOffset EndedBefore, DateTimeOffset RequestsBefore);

@@ -1,8 +1,7 @@
 using Kpm.Server.Accounts.Passwords;
-using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Federation;
 using Kpm.Server.Rpc;
-using Kpm.Server.Verification;
+using Kpm.Server.Verification.Checks;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
@@ -11,7 +10,7 @@ namespace Kpm.Server.Accounts;
 /// Proves once more who is calling, before something that a stolen session must not do. A wrong password counts like
 /// one at sign-in, so that a stolen session is no way around the delay.
 /// </summary>
-internal sealed class Reauthenticator(PasswordHashing hashing, SignInThrottle throttle, IActivationStore failures, ReauthenticationTickets tickets)
+internal sealed class Reauthenticator(PasswordHashing hashing, Guard guard, ReauthenticationTickets tickets)
 {
     /// <summary>Returns when the proof holds; throws otherwise.</summary>
     public async Task VerifyAsync(Caller caller, AccountRow account, Reauthentication reauthentication, CancellationToken cancellationToken)
@@ -37,12 +36,13 @@ internal sealed class Reauthenticator(PasswordHashing hashing, SignInThrottle th
 
     private async Task VerifyPasswordAsync(AccountRow account, string password, CancellationToken cancellationToken)
     {
-        using var attempt = await throttle.EnterAsync(EmailAddress.Parse(account.Email), cancellationToken);
+        using var attempt = await guard.EnterAsync(GuardedAct.Reauthentication, GuardSubject.OfAccount(account.AccountId, null), cancellationToken);
         if (!await hashing.VerifyAsync(password, account.PasswordHash, cancellationToken))
         {
-            // Not cancelled with the call: hanging up must not save a guess from being counted.
-            await failures.RecordFailedSignInAsync(new FailedSignIn(attempt.AddressHash, throttle.Next), pending: null, CancellationToken.None);
+            await guard.FailedAsync(attempt);
             throw Errors.Of(ErrorReason.WrongCredentials);
         }
+
+        await guard.SucceededAsync(attempt, cancellationToken);
     }
 }

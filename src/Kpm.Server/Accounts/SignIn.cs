@@ -5,6 +5,7 @@ using Kpm.Server.Catalogue;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
 using Kpm.Server.Verification;
+using Kpm.Server.Verification.Checks;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
@@ -18,7 +19,8 @@ internal sealed class SignIn(
     IActivationStore activations,
     RegionCatalogue catalogue,
     PasswordHashing hashing,
-    SignInThrottle throttle,
+    KnownDevices knownDevices,
+    Guard guard,
     SignInCompletion completion,
     ActivationMails mails,
     MailSignal mailSignal)
@@ -36,8 +38,15 @@ internal sealed class SignIn(
         }
 
         var address = EmailAddress.Parse(request.Email);
-        using var attempt = await throttle.EnterAsync(address, context.CancellationToken);
         var account = await accounts.FindActiveAsync(address.Key, context.CancellationToken);
+        var known = await knownDevices.FindAsync(request.Device, request.Proof, request.Email, account, context.CancellationToken);
+        var subject = known is null ? GuardSubject.Of(address) : GuardSubject.OfProvenDevice(address, known.DeviceId);
+        using var attempt = await guard.EnterAsync(GuardedAct.SignIn, subject, context, request.SecurityCheck);
+        if (attempt.Check is { } check)
+        {
+            return new SignInResponse { SecurityCheckRequired = check };
+        }
+
         if (!await hashing.VerifyAsync(request.Password, account?.PasswordHash, context.CancellationToken) || account is null)
         {
             await RecordFailureAsync(attempt, address, account, request.Device);
@@ -45,7 +54,7 @@ internal sealed class SignIn(
         }
 
         var step = await completion.CompleteAsync(
-            new ProvenSignIn { Account = account, Device = request.Device, Method = SignInMethod.Password, TrustedDeviceToken = request.TrustedDeviceToken, AddressHash = attempt.AddressHash },
+            new ProvenSignIn { Account = account, Device = request.Device, Method = SignInMethod.Password, TrustedDeviceToken = request.TrustedDeviceToken, AddressHash = attempt.Subject, DeviceKeyProven = known is not null },
             context.CancellationToken);
         await RenewHashAsync(account, request.Password, context.CancellationToken);
         return step switch
@@ -58,11 +67,11 @@ internal sealed class SignIn(
     }
 
     /// <summary>Not cancelled with the call: hanging up must not save a guess from being counted.</summary>
-    private async Task RecordFailureAsync(SignInAttempt attempt, EmailAddress address, AccountRow? account, DeviceInfo device)
+    private async Task RecordFailureAsync(GuardedAttempt attempt, EmailAddress address, AccountRow? account, DeviceInfo device)
     {
         var pending = account is null ? await accounts.FindPendingAsync(address.Key, Guid.ParseExact(device.DeviceId, "D"), CancellationToken.None) : null;
         await activations.RecordFailedSignInAsync(
-            new FailedSignIn(attempt.AddressHash, throttle.Next),
+            attempt.Failure,
             pending is null ? null : new PendingRemail(pending.AccountId, row => mails.Again(row, pending)),
             CancellationToken.None);
         if (pending is not null)

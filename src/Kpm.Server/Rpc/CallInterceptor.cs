@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Grpc.Core;
 using Grpc.Core.Interceptors;
 using Kpm.V1;
@@ -9,7 +10,7 @@ namespace Kpm.Server.Rpc;
 /// and whatever is thrown leaves as the one kind of error that the contract knows. One interceptor and not
 /// three, since each costs every call a state machine.
 /// </summary>
-internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls repeated, ErrorMapper errors) : Interceptor
+internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls repeated, ErrorMapper errors, IRefusalObserver refusals) : Interceptor
 {
     public override async Task<TResponse> UnaryServerHandler<TRequest, TResponse>(TRequest request, ServerCallContext context, UnaryServerMethod<TRequest, TResponse> continuation)
     {
@@ -21,6 +22,11 @@ internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls
         catch (KpmException e) when (e.Reason == ErrorReason.SessionInvalid && RepeatedCalls.MayRepeat<TRequest>())
         {
             return await RepeatAsync<TRequest, TResponse>(request, context, e);
+        }
+        catch (KpmException e) when (e.Reason == ErrorReason.InvalidRequest)
+        {
+            await ObserveAsync(request, e, context);
+            throw errors.Map(e, context);
         }
         catch (Exception e)
         {
@@ -63,6 +69,18 @@ internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls
         {
             await AuthenticateAsync(context);
             await continuation(new CheckedStreamReader<TRequest>(requestStream), responseStream, context);
+        }
+        catch (Exception e)
+        {
+            throw errors.Map(e, context);
+        }
+    }
+
+    private async ValueTask ObserveAsync<TRequest>(TRequest request, KpmException refusal, ServerCallContext context)
+    {
+        try
+        {
+            await refusals.ObserveAsync((IMessage)request!, refusal, context);
         }
         catch (Exception e)
         {

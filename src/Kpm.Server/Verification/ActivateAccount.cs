@@ -1,9 +1,9 @@
 using Grpc.Core;
 using Kpm.Server.Accounts;
 using Kpm.Server.Accounts.Passwords;
-using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
+using Kpm.Server.Verification.Checks;
 using Kpm.V1;
 
 namespace Kpm.Server.Verification;
@@ -15,7 +15,7 @@ namespace Kpm.Server.Verification;
 internal sealed class ActivateAccount(
     IActivationStore activations,
     PasswordHashing hashing,
-    SignInThrottle throttle,
+    Guard guard,
     ActivationMails mails,
     AccountEndings endings,
     TimeProvider time,
@@ -73,10 +73,10 @@ internal sealed class ActivateAccount(
     /// <summary>The same delay after wrong passwords as for signing in: this must not be a second way to guess.</summary>
     private async Task CheckPasswordAsync(AccountRow pending, string password, CancellationToken cancellationToken)
     {
-        using var attempt = await throttle.EnterAsync(EmailAddress.Parse(pending.Email), cancellationToken);
+        using var attempt = await guard.EnterAsync(GuardedAct.Reauthentication, GuardSubject.OfAccount(pending.AccountId, null), cancellationToken);
         if (!await hashing.VerifyAsync(password, pending.PasswordHash, cancellationToken))
         {
-            await activations.RecordFailedSignInAsync(new FailedSignIn(attempt.AddressHash, throttle.Next), null, CancellationToken.None);
+            await guard.FailedAsync(attempt);
             throw Errors.Of(ErrorReason.WrongCredentials);
         }
     }

@@ -1,7 +1,7 @@
 using Kpm.Server.Accounts;
-using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
+using Kpm.Server.Verification.Checks;
 
 namespace Kpm.Server.Verification;
 
@@ -54,7 +54,7 @@ internal interface IActivationStore
     /// Counts a wrong password; and for the owner of a pending account, who can't know that it is not
     /// active yet, replaces what was mailed. One transaction either way, so that both take the same time.
     /// </summary>
-    Task RecordFailedSignInAsync(FailedSignIn failure, PendingRemail? pending, CancellationToken cancellationToken);
+    Task RecordFailedSignInAsync(IReadOnlyList<CounterStep> failure, PendingRemail? pending, CancellationToken cancellationToken);
 }
 
 /// <summary>A pending account whose activation is mailed again; the plan is a pure function.</summary>

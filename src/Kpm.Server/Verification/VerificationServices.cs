@@ -1,4 +1,5 @@
 using Kpm.Server.Storage.Sqlite;
+using Kpm.Server.Verification.Checks;
 
 namespace Kpm.Server.Verification;
 
@@ -11,5 +12,6 @@ internal static class VerificationServices
         .AddSingleton<DiscardPendingAccount>()
         .AddSingleton<ResendActivation>()
         .AddSingleton<ActivationMails>()
+        .AddGuard()
         .AddSingleton<VerificationGrpcService>();
 }

@@ -166,8 +166,6 @@ public sealed class SessionDirectoryTests
 
         public ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public ValueTask<FailureRow?> FindFailuresAsync(byte[] addressHash, CancellationToken cancellationToken) => throw new NotSupportedException();
-
         public Task<bool> SweepAsync(SweepTimes times, int most, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 

@@ -1,5 +1,4 @@
 using Dapper;
-using Grpc.Core;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Tests.Hosting;
 using Kpm.V1;
@@ -105,53 +104,6 @@ public sealed class SignInTests
 
         Assert.Equal(before, Snapshot.Of(server.Database));
         Assert.NotNull(await server.Accounts.GetAccountAsync(new GetAccountRequest(), owner.Call));
-    }
-
-    [Fact]
-    public async Task From_the_fifth_wrong_password_on_the_next_attempt_has_to_wait()
-    {
-        var time = new FakeTime();
-        await using var server = await TestServer.StartAsync(time);
-        using var owner = await server.CreateActiveAsync();
-        var email = owner.Account!.Email;
-        for (var i = 0; i < 5; i++)
-        {
-            await Refused.WithAsync(ErrorReason.WrongCredentials, server.Accounts.SignInAsync(Request(owner, email, "Wrong-Password-1")));
-        }
-
-        var refused = await Refused.WithAsync(ErrorReason.RateLimited, server.Accounts.SignInAsync(Request(owner, email)));
-        Assert.Equal(TimeSpan.FromSeconds(1), refused.RetryAfter);
-
-        // It outlives a restart, and the sixth failure doubles it.
-        await server.RestartAsync();
-        await Refused.WithAsync(ErrorReason.RateLimited, server.Accounts.SignInAsync(Request(owner, email)));
-        time.Advance(TimeSpan.FromSeconds(1));
-        await Refused.WithAsync(ErrorReason.WrongCredentials, server.Accounts.SignInAsync(Request(owner, email, "Wrong-Password-1")));
-        refused = await Refused.WithAsync(ErrorReason.RateLimited, server.Accounts.SignInAsync(Request(owner, email)));
-        Assert.Equal(TimeSpan.FromSeconds(2), refused.RetryAfter);
-
-        time.Advance(TimeSpan.FromSeconds(2));
-        await server.SignInAsync(email, owner);
-        Assert.Equal(0, Snapshot.Rows(server.Database, "sign_in_failure"));
-    }
-
-    [Fact]
-    public async Task A_burst_of_guesses_gets_no_more_tries_than_a_sequence()
-    {
-        var time = new FakeTime();
-        await using var server = await TestServer.StartAsync(time);
-        using var owner = await server.CreateActiveAsync();
-        using var stranger = new TestDevice(time);
-
-        var guesses = Enumerable.Range(0, 32).Select(async _ =>
-        {
-            var error = await Assert.ThrowsAsync<RpcException>(() => server.Accounts.SignInAsync(Request(stranger, owner.Account!.Email, "Wrong-Password-1")).ResponseAsync);
-            return RefusedCall.Of(error).Info.Reason;
-        });
-        var reasons = await Task.WhenAll(guesses);
-
-        Assert.Equal(5, reasons.Count(r => r == "WRONG_CREDENTIALS"));
-        Assert.Equal(27, reasons.Count(r => r == "RATE_LIMITED"));
     }
 
     [Fact]

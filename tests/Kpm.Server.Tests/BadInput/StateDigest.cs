@@ -16,6 +16,9 @@ internal sealed class StateDigest
         ("mail", "next_attempt_at"),
     ];
 
+    /// <summary>Tables that a refused call changes on purpose: it is counted, and it may be shown a Security Check.</summary>
+    private static readonly HashSet<string> Counting = ["guard_counter", "security_check"];
+
     private readonly SortedDictionary<string, string> _tables = new(StringComparer.Ordinal);
 
     private StateDigest()
@@ -36,7 +39,7 @@ internal sealed class StateDigest
         connection.Open();
         // One read transaction, so that all tables are seen at the same instant.
         using var transaction = connection.BeginTransaction(deferred: true);
-        foreach (var table in Strings(connection, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"))
+        foreach (var table in Strings(connection, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name").Where(t => !Counting.Contains(t)))
         {
             var columns = Strings(connection, $"SELECT name FROM pragma_table_info('{table}') ORDER BY cid").Where(c => !Volatile.Contains((table, c))).ToList();
             digest._tables.Add(table, HashOfRows(connection, table, columns));

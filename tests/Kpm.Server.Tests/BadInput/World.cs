@@ -33,6 +33,7 @@ public sealed class World : IAsyncLifetime
         ["kpm.v1.AccountService.ListDevices"] = _ => Task.FromResult(By(Owner, new ListDevicesRequest { PageSize = 10 })),
         ["kpm.v1.AccountService.RevokeDevice"] = async c =>
             By(Owner, new RevokeDeviceRequest { RequestId = TestDevice.NewId(), DeviceId = (await SignedInAsync(c)).Id }),
+        ["kpm.v1.VerificationService.NewSecurityCheck"] = _ => Anonymous(new NewSecurityCheckRequest { Delivery = SecurityCheckDelivery.Mail, Email = TestDevice.NewEmail("reader"), Language = "de" }),
         ["kpm.v1.VerificationService.ActivateAccount:token"] = async c =>
         {
             var (device, mail) = await PendingAsync(c);
@@ -97,6 +98,10 @@ public sealed class World : IAsyncLifetime
         {
             // The base requests register, mail and sign in more often than a person may.
             ["Kpm__Limits__ActivationResendInterval"] = "00:00:00.001",
+            // Every refused call would lead to a Security Check otherwise, which only a person can answer.
+            ["Kpm__Limits__SecurityCheckWindow"] = "00:00:00.001",
+            ["Kpm__Limits__MailedCheckInterval"] = "00:00:00.001",
+            ["Kpm__Limits__MailedChecksPerDay"] = "10000",
             // A wait for a seq that never comes need not be long to be seen.
             ["Kpm__Limits__MinSeqTimeout"] = "00:00:00.100",
             // Collects early, so that what the process holds is what it needs.

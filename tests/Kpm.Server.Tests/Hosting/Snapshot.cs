@@ -7,7 +7,8 @@ namespace Kpm.Server.Tests.Hosting;
 /// <summary>Everything that is stored, table by table, for asserting that a refused call changed nothing.</summary>
 internal static class Snapshot
 {
-    private static readonly string[] Bookkeeping = ["schema_migration", "migration"];
+    /// <summary>A refused call is counted and may be shown a Security Check: that is what these two tables are for.</summary>
+    private static readonly string[] Bookkeeping = ["schema_migration", "migration", "guard_counter", "security_check"];
 
     public static SortedDictionary<string, string> Of(SqliteDatabase database) => database.Read(connection =>
     {

@@ -5,6 +5,7 @@ using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Storage;
 using Kpm.Server.Storage.Sqlite;
 using Kpm.Server.Tests.Storage;
+using Kpm.Server.Verification.Checks;
 using Kpm.V1;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -50,6 +51,9 @@ internal sealed class TestServer : IAsyncDisposable
     public RecordedLogs Logs { get; } = new();
 
     public RecordedExit Exit { get; } = new();
+
+    /// <summary>Reads what the server draws.</summary>
+    public ReadPictures Pictures { get; } = new();
 
     public string Address => ServerApp.AddressOf(App);
 
@@ -129,6 +133,7 @@ internal sealed class TestServer : IAsyncDisposable
         {
             services.Replace(ServiceDescriptor.Singleton(_time));
             services.Replace(ServiceDescriptor.Singleton<IFatalExit>(Exit));
+            services.Replace(ServiceDescriptor.Singleton<ICheckPictures>(Pictures));
             services.AddLogging(logging => logging.ClearProviders().AddProvider(Logs));
             _adjust?.Invoke(services);
         });

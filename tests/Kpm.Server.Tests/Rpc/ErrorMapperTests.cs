@@ -1,9 +1,8 @@
 using Grpc.Core;
-using Kpm.Server.Accounts;
-using Kpm.Server.Accounts.Sessions;
-using Kpm.Server.Rpc;
+using Kpm.Server.Messaging;
 using Kpm.Server.Storage;
 using Kpm.Server.Tests.Hosting;
+using Kpm.Server.Verification.Checks;
 using Kpm.V1;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
@@ -72,25 +71,21 @@ public sealed class ErrorMapperTests
     }
 
     private static Task<TestServer> ServerThatFailsAsync(Func<Exception> failure) =>
-        TestServer.StartAsync(adjust: services => services.Replace(ServiceDescriptor.Singleton<ISessionStore>(new FailingSessions(failure))));
+        TestServer.StartAsync(adjust: services => services.Replace(ServiceDescriptor.Singleton<IGuardStore>(new FailingGuardStore(failure))));
 
-    /// <summary>Fails at the first thing that a sign-in asks of the storage.</summary>
-    private sealed class FailingSessions(Func<Exception> failure) : ISessionStore
+    /// <summary>Fails at the first thing that a sign-in's guard asks of the storage.</summary>
+    private sealed class FailingGuardStore(Func<Exception> failure) : IGuardStore
     {
-        public ValueTask<FailureRow?> FindFailuresAsync(byte[] addressHash, CancellationToken cancellationToken) => throw failure();
+        public ValueTask<(CounterRow? Subject, CounterRow? Client)> FindAsync(byte[] subject, byte[]? client, CancellationToken cancellationToken) => throw failure();
 
-        public ValueTask<AccessRow?> FindByAccessTokenAsync(byte[] accessHash, CancellationToken cancellationToken) => throw failure();
+        public Task RecordAsync(IReadOnlyList<CounterStep> steps, CancellationToken cancellationToken) => throw failure();
 
-        public ValueTask<SessionRow?> FindAsync(Guid sessionId, CancellationToken cancellationToken) => throw failure();
+        public Task ClearAsync(byte[] subject, CancellationToken cancellationToken) => throw failure();
 
-        public Task<SignInResult> SignInAsync(SignInWrite write, CancellationToken cancellationToken) => throw failure();
+        public Task<DateTimeOffset?> UseAsync(IReadOnlyList<CounterUse> uses, NewCheck? check, OutgoingMail? mail, CancellationToken cancellationToken) => throw failure();
 
-        public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken) => throw failure();
+        public Task<bool> TakeAsync(Guid checkId, byte[] answerHash, byte[]? addressHash, DateTimeOffset now, CancellationToken cancellationToken) => throw failure();
 
-        public Task<byte[]> SignOutAsync(Guid sessionId, DateTimeOffset now, RequestKey request, byte[] response, CancellationToken cancellationToken) => throw failure();
-
-        public ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken) => throw failure();
-
-        public Task<bool> SweepAsync(SweepTimes times, int most, CancellationToken cancellationToken) => Task.FromResult(false);
+        public Task<bool> SweepAsync(GuardSweep sweep, int most, CancellationToken cancellationToken) => Task.FromResult(false);
     }
 }

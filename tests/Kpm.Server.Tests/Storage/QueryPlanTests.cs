@@ -19,6 +19,10 @@ public sealed partial class QueryPlanTests : IDisposable
     {
         ["MigrationRunner.CountTablesSql"] = "at the start, a table of a few dozen rows",
         ["MigrationRunner.AppliedSql"] = "at the start, one row a migration",
+        ["SqliteGuardStore.CountCountersSql"] = "once a minute, over the key alone",
+        ["SqliteGuardStore.CountChecksSql"] = "once a minute, over the key alone",
+        ["SqliteGuardStore.DropLightestSql"] = "takes the first entries of the index",
+        ["SqliteGuardStore.DropFirstToEndSql"] = "takes the first entries of the index",
         ["SqliteAccountStore.OldestRemovedVaultSql"] = "takes the first entry of the key",
     };
 

@@ -1,9 +1,9 @@
 using System.Security.Cryptography;
 using Dapper;
 using Kpm.Server.Accounts;
-using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Rpc;
 using Kpm.Server.Verification;
+using Kpm.Server.Verification.Checks;
 using Kpm.V1;
 using Microsoft.Data.Sqlite;
 
@@ -110,11 +110,11 @@ internal sealed class SqliteActivationStore(SqliteDatabase database) : IActivati
             },
             cancellationToken);
 
-    public Task RecordFailedSignInAsync(FailedSignIn failure, PendingRemail? pending, CancellationToken cancellationToken) =>
+    public Task RecordFailedSignInAsync(IReadOnlyList<CounterStep> failure, PendingRemail? pending, CancellationToken cancellationToken) =>
         database.WriteAsync(
             c =>
             {
-                SqliteSessionStore.RecordFailure(c, failure);
+                SqliteGuardStore.Record(c, failure);
                 if (pending is not null)
                 {
                     Replace(c, pending.AccountId, pending.Plan);

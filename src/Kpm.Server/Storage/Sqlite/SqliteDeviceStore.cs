@@ -34,6 +34,8 @@ internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
 
     private const string TouchSql = "UPDATE device SET last_seen_at = @at WHERE device_id = @deviceId AND last_seen_at < @at";
 
+    public ValueTask<DeviceRow?> FindAsync(Guid deviceId, CancellationToken cancellationToken) => ValueTask.FromResult(database.Read(c => Find(c, deviceId)));
+
     public ValueTask<IReadOnlyList<DeviceRow>> ListAsync(Guid accountId, DevicePosition? after, int most, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<DeviceRow>>(database.Read(c => c.Query<Stored>(ListSql, new
         {

@@ -46,17 +46,6 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
 
     private const string LiveOfSql = "SELECT session_id FROM session WHERE account_id = @accountId AND ended_at IS NULL";
 
-    private const string FailuresSql = """
-        SELECT failures AS Failures, last_failure_at AS LastFailureAt, blocked_until AS BlockedUntil FROM sign_in_failure WHERE address_hash = @addressHash
-        """;
-
-    private const string SetFailuresSql = """
-        INSERT INTO sign_in_failure (address_hash, failures, last_failure_at, blocked_until) VALUES (@addressHash, @failures, @lastFailureAt, @blockedUntil)
-        ON CONFLICT (address_hash) DO UPDATE SET failures = excluded.failures, last_failure_at = excluded.last_failure_at, blocked_until = excluded.blocked_until
-        """;
-
-    private const string ClearFailuresSql = "DELETE FROM sign_in_failure WHERE address_hash = @addressHash";
-
     private const string SweepEndedSql = """
         DELETE FROM session WHERE session_id IN (SELECT session_id FROM session WHERE ended_at < @endedBefore LIMIT @most)
         """;
@@ -67,10 +56,6 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
 
     private const string SweepRequestsSql = """
         DELETE FROM request WHERE (session_id, rpc, request_id) IN (SELECT session_id, rpc, request_id FROM request WHERE made_at < @requestsBefore LIMIT @most)
-        """;
-
-    private const string SweepFailuresSql = """
-        DELETE FROM sign_in_failure WHERE address_hash IN (SELECT address_hash FROM sign_in_failure WHERE last_failure_at < @failuresBefore LIMIT @most)
         """;
 
     public ValueTask<AccessRow?> FindByAccessTokenAsync(byte[] accessHash, CancellationToken cancellationToken) =>
@@ -116,9 +101,6 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
     public ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken) =>
         ValueTask.FromResult(database.Read(c => SqliteRequests.Find(c, request)));
 
-    public ValueTask<FailureRow?> FindFailuresAsync(byte[] addressHash, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(database.Read(c => FindFailures(c, addressHash)));
-
     public Task<bool> SweepAsync(SweepTimes times, int most, CancellationToken cancellationToken) =>
         database.WriteAsync(
             c =>
@@ -128,10 +110,9 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
                     now = times.Now.ToStored(),
                     endedBefore = times.EndedBefore.ToStored(),
                     requestsBefore = times.RequestsBefore.ToStored(),
-                    failuresBefore = times.FailuresBefore.ToStored(),
                     most,
                 };
-                string[] steps = [EndExpiredSql, SweepEndedSql, SweepRequestsSql, SweepFailuresSql];
+                string[] steps = [EndExpiredSql, SweepEndedSql, SweepRequestsSql];
                 return steps.Sum(sql => c.Execute(sql, parameters)) + SqliteTickets.Sweep(c, times.Now, most) > 0;
             },
             cancellationToken);
@@ -157,18 +138,6 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
 
     public static List<Guid> LiveOf(SqliteConnection connection, Guid accountId) =>
         connection.Query<byte[]>(LiveOfSql, new { accountId = accountId.ToBytes() }).Select(id => Ids.FromBytes(id)).ToList();
-
-    public static void RecordFailure(SqliteConnection connection, FailedSignIn failure)
-    {
-        var next = failure.Next(FindFailures(connection, failure.AddressHash));
-        connection.Execute(SetFailuresSql, new
-        {
-            addressHash = failure.AddressHash,
-            failures = next.Failures,
-            lastFailureAt = next.LastFailureAt.ToStored(),
-            blockedUntil = next.BlockedUntil.ToStored(),
-        });
-    }
 
     private static SignInResult SignIn(SqliteConnection connection, SignInWrite write)
     {
@@ -197,7 +166,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         Insert(connection, session);
         if (write.AddressHash is { } addressHash)
         {
-            connection.Execute(ClearFailuresSql, new { addressHash });
+            SqliteGuardStore.Clear(connection, addressHash);
         }
 
         var kind = linked is null ? SecurityEventKind.DeviceLinked : SecurityEventKind.SignedIn;
@@ -251,14 +220,6 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
             EndedAt = stored.EndedAt.ToTime(),
         };
 
-    private static FailureRow? FindFailures(SqliteConnection connection, byte[] addressHash) =>
-        connection.QuerySingleOrDefault<StoredFailures>(FailuresSql, new { addressHash }) is not { } stored ? null : new FailureRow
-        {
-            Failures = (int)stored.Failures,
-            LastFailureAt = stored.LastFailureAt.ToTime(),
-            BlockedUntil = stored.BlockedUntil.ToTime(),
-        };
-
     private sealed record StoredAccess
     {
         public required byte[] SessionId { get; init; }
@@ -284,12 +245,5 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         public required byte[]? FormerRefreshHash { get; init; }
         public required long RefreshedAt { get; init; }
         public required long? EndedAt { get; init; }
-    }
-
-    private sealed record StoredFailures
-    {
-        public required long Failures { get; init; }
-        public required long LastFailureAt { get; init; }
-        public required long BlockedUntil { get; init; }
     }
 }

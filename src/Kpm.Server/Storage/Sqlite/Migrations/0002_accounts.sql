@@ -104,16 +104,6 @@ CREATE TABLE activation (
     mails_in_day INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Wrong passwords by keyed hash of the address, whether or not an account holds it.
-CREATE TABLE sign_in_failure (
-    address_hash BLOB NOT NULL PRIMARY KEY,
-    failures INTEGER NOT NULL,
-    last_failure_at INTEGER NOT NULL,
-    blocked_until INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE INDEX sign_in_failure_by_time ON sign_in_failure (last_failure_at);
-
 -- Mail that waits to be sent: sealed, since it carries tokens and an address; deleted once sent.
 CREATE TABLE mail (
     mail_id BLOB NOT NULL PRIMARY KEY,
