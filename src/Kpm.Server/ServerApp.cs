@@ -176,7 +176,7 @@ internal static class ServerApp
 
         services.AddSingleton(_ => MethodPolicies.OfContract());
         services.AddSingleton<Authenticator>().AddSingleton<ErrorMapper>().AddSingleton<RepeatedCalls>().AddSingleton<CallInterceptor>().AddSingleton<PageTokens>();
-        services.AddSingleton<Sealer>().AddSingleton<Tickets>();
+        services.AddSingleton<Sealer>().AddSingleton<Tickets>().AddSingleton<Listeners>();
         services.AddSingleton(_ => RegionCatalogue.Load());
         services.AddFederation(options);
         services.AddAccounts();

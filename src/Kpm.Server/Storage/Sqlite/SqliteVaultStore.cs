@@ -9,10 +9,11 @@ namespace Kpm.Server.Storage.Sqlite;
 internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds, Limits limits, TimeProvider time) : IVaultStore
 {
     private readonly SqliteVaultWriter _writer = new(database, limits, time);
+    private readonly DurableStates _states = new();
 
     public void Push(VaultPush push) => database.Write(new PushUnit(push, this));
 
-    public VaultState State(Guid accountId) => database.ReadPrepared(reader => VaultQueries.State(reader.Statements, accountId));
+    public VaultState State(Guid accountId) => _states.Get(accountId, ReadState);
 
     public StreamStart Start(Guid accountId, Guid sessionId, Guid deviceId, ulong cursor) => database.ReadPrepared(reader => new StreamStart
     {
@@ -89,6 +90,7 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
             var decision = _decision!;
             if (decision.Entries.Count > 0)
             {
+                store._states.Publish(push.AccountId, decision.State);
                 store.Feeds.Publish(push.AccountId, decision.Entries, _committedAt, push.Stream);
             }
 
@@ -97,6 +99,8 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
 
         public override void Failed(Exception reason) => push.Refused(reason);
     }
+
+    private VaultState ReadState(Guid accountId) => database.ReadPrepared(reader => VaultQueries.State(reader.Statements, accountId));
 
     private SqliteDatabase Database => database;
 
