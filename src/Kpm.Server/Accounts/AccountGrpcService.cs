@@ -8,17 +8,26 @@ internal sealed class AccountGrpcService(
     GetSignInOptions getSignInOptions,
     CreateAccount createAccount,
     SignIn signIn,
+    StartFederatedSignIn startFederatedSignIn,
+    CompleteFederatedSignIn completeFederatedSignIn,
     RefreshSession refreshSession,
     SignOut signOut,
     GetAccount getAccount,
     ListDevices listDevices,
-    RevokeDevice revokeDevice) : AccountService.AccountServiceBase
+    RevokeDevice revokeDevice,
+    ListIdentities listIdentities,
+    LinkIdentity linkIdentity,
+    UnlinkIdentity unlinkIdentity) : AccountService.AccountServiceBase
 {
     public override Task<GetSignInOptionsResponse> GetSignInOptions(GetSignInOptionsRequest request, ServerCallContext context) => getSignInOptions.HandleAsync(request, context);
 
     public override Task<CreateAccountResponse> CreateAccount(CreateAccountRequest request, ServerCallContext context) => createAccount.HandleAsync(request, context);
 
     public override Task<SignInResponse> SignIn(SignInRequest request, ServerCallContext context) => signIn.HandleAsync(request, context);
+
+    public override Task<StartFederatedSignInResponse> StartFederatedSignIn(StartFederatedSignInRequest request, ServerCallContext context) => startFederatedSignIn.HandleAsync(request, context);
+
+    public override Task<CompleteFederatedSignInResponse> CompleteFederatedSignIn(CompleteFederatedSignInRequest request, ServerCallContext context) => completeFederatedSignIn.HandleAsync(request, context);
 
     public override Task<RefreshSessionResponse> RefreshSession(RefreshSessionRequest request, ServerCallContext context) => refreshSession.HandleAsync(request, context);
 
@@ -29,4 +38,10 @@ internal sealed class AccountGrpcService(
     public override Task<ListDevicesResponse> ListDevices(ListDevicesRequest request, ServerCallContext context) => listDevices.HandleAsync(request, context);
 
     public override Task<RevokeDeviceResponse> RevokeDevice(RevokeDeviceRequest request, ServerCallContext context) => revokeDevice.HandleAsync(request, context);
+
+    public override Task<ListIdentitiesResponse> ListIdentities(ListIdentitiesRequest request, ServerCallContext context) => listIdentities.HandleAsync(request, context);
+
+    public override Task<LinkIdentityResponse> LinkIdentity(LinkIdentityRequest request, ServerCallContext context) => linkIdentity.HandleAsync(request, context);
+
+    public override Task<UnlinkIdentityResponse> UnlinkIdentity(UnlinkIdentityRequest request, ServerCallContext context) => unlinkIdentity.HandleAsync(request, context);
 }

@@ -4,6 +4,7 @@ using Grpc.Core;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Catalogue;
+using Kpm.Server.Federation;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
 using Kpm.Server.Verification;
@@ -12,7 +13,10 @@ using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
 
-/// <summary>Creates a pending account, connects the calling device at once and queues the activation mail.</summary>
+/// <summary>
+/// Creates a pending account, connects the calling device at once and queues the activation mail. With the ticket of an
+/// identity whose provider vouches for the very address, the account is active at once.
+/// </summary>
 internal sealed class CreateAccount(
     IAccountStore accounts,
     RegionCatalogue catalogue,
@@ -20,6 +24,9 @@ internal sealed class CreateAccount(
     PasswordHashing hashing,
     SessionIssuer sessions,
     ActivationMails mails,
+    FederatedRegistration registration,
+    IdentityNotices notices,
+    AccountEndings endings,
     MailSignal mailSignal,
     Guard guard,
     TimeProvider time,
@@ -49,16 +56,17 @@ internal sealed class CreateAccount(
     private async Task<CreateAccountResponse> CreateAsync(CreateAccountRequest request, EmailAddress address, ServerCallContext context)
     {
         Check(request);
+        var proof = await registration.FindAsync(request.RegistrationTicket, request.Region, context.CancellationToken);
         if (await accounts.FindActiveAsync(address.Key, context.CancellationToken) is not null)
         {
             throw Errors.Of(ErrorReason.EmailInUse);
         }
 
-        var passwordHash = await hashing.HashAsync(request.Password, context.CancellationToken);
+        var passwordHash = HasPassword(request) ? await hashing.HashAsync(request.Password, context.CancellationToken) : null;
         var now = time.Now();
-        var account = ToRow(request, address, passwordHash, now);
+        var account = ToRow(request, address, passwordHash, proof?.Verifies(address) == true ? AccountState.Active : AccountState.Pending, now);
         var session = sessions.Issue(account.AccountId, Guid.ParseExact(request.Device.DeviceId, "D"));
-        var activation = mails.New(account);
+        var activation = account.State == AccountState.Pending ? mails.New(account) : ((NewActivation Row, OutgoingMail Mail)?)null;
         var result = await accounts.CreateAsync(
             new NewAccount
             {
@@ -66,8 +74,9 @@ internal sealed class CreateAccount(
                 Consent = new ConsentRow { Given = request.MarketingConsent, TextVersion = request.ConsentVersion, Source = $"CreateAccount {request.Device.ApplicationId}", DecidedAt = now },
                 Device = request.Device.ToRow(account.AccountId, now),
                 Session = session.Row,
-                Activation = activation.Row,
-                Mail = activation.Mail,
+                Activation = activation?.Row,
+                Mail = activation?.Mail ?? notices.Welcome(account, proof!.Provider.Name),
+                Identity = proof is null ? null : new NewIdentity(proof.ToRow(Ids.New(time), account.AccountId, account.State == AccountState.Active, now), proof.TicketHash),
                 MostInDay = limits.RegistrationsPerAddressPerDay,
             },
             context.CancellationToken);
@@ -75,12 +84,17 @@ internal sealed class CreateAccount(
         {
             case CreateOutcome.EmailInUse:
                 throw Errors.Of(ErrorReason.EmailInUse);
+            case CreateOutcome.IdentityInUse:
+                throw Errors.Of(ErrorReason.IdentityInUse);
+            case CreateOutcome.TicketInvalid:
+                throw Errors.Of(ErrorReason.TicketInvalid);
             case CreateOutcome.DeviceConflict:
                 throw Errors.Of(ErrorReason.DeviceConflict);
             case CreateOutcome.TooMany:
                 throw Errors.RetryAfter(ErrorReason.RateLimited, result.TryAgainAt!.Value - now);
         }
 
+        endings.Removed(result.Removed);
         mailSignal.Set();
         return new CreateAccountResponse
         {
@@ -88,19 +102,23 @@ internal sealed class CreateAccount(
             {
                 Account = account.ToContract(),
                 Session = session.Session,
-                Activation = new Activation
+                Activation = activation is null ? null : new Activation
                 {
-                    ExpiresAt = Timestamp.FromDateTimeOffset(activation.Row.ExpiresAt),
+                    ExpiresAt = Timestamp.FromDateTimeOffset(activation.Value.Row.ExpiresAt),
                     ResendAt = Timestamp.FromDateTimeOffset(now + limits.ActivationResendInterval),
                 },
             },
         };
     }
 
+    /// <summary>Who comes with an identity needs no password, but may have one.</summary>
+    private static bool HasPassword(CreateAccountRequest request) =>
+        request.RegistrationTicket.Length == 0 || request.Password.Length > 0 || request.PasswordConfirmation.Length > 0;
+
     /// <summary>Everything that the person can correct, at once.</summary>
     private void Check(CreateAccountRequest request)
     {
-        List<BadRequest.Types.FieldViolation> violations = [.. rules.Judge("password", request.Password)];
+        List<BadRequest.Types.FieldViolation> violations = HasPassword(request) ? [.. rules.Judge("password", request.Password)] : [];
         var passwordRejected = violations.Count > 0;
         if (request.PasswordConfirmation != request.Password)
         {
@@ -137,17 +155,17 @@ internal sealed class CreateAccount(
         }
     }
 
-    private AccountRow ToRow(CreateAccountRequest request, EmailAddress address, string passwordHash, DateTimeOffset now) => new()
+    private AccountRow ToRow(CreateAccountRequest request, EmailAddress address, string? passwordHash, AccountState state, DateTimeOffset now) => new()
     {
         AccountId = Ids.New(time),
         Email = address.Text,
         EmailKey = address.Key,
         PasswordHash = passwordHash,
-        State = AccountState.Pending,
+        State = state,
         Region = request.Region,
         Language = request.Language,
         MarketingConsent = request.MarketingConsent,
         CreatedAt = now,
-        LapsesAt = now + limits.PendingAccountLifetime,
+        LapsesAt = state == AccountState.Pending ? now + limits.PendingAccountLifetime : null,
     };
 }

@@ -1,12 +1,13 @@
 using Grpc.Core;
 using Kpm.Server.Catalogue;
+using Kpm.Server.Federation;
 using Kpm.Server.Rpc;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
 
 /// <summary>What a first start shows.</summary>
-internal sealed class GetSignInOptions(RegionCatalogue catalogue, Passwords.PasswordRules rules)
+internal sealed class GetSignInOptions(RegionCatalogue catalogue, IdentityProviders providers, Passwords.PasswordRules rules)
 {
     public Task<GetSignInOptionsResponse> HandleAsync(GetSignInOptionsRequest request, ServerCallContext context)
     {
@@ -24,7 +25,8 @@ internal sealed class GetSignInOptions(RegionCatalogue catalogue, Passwords.Pass
             MarketingConsent = catalogue.ConsentTextOf(request.Locale),
         };
         response.Regions.Add(catalogue.RegionsByName);
-        response.Methods.Add(catalogue.MethodsOf(region));
+        response.Methods.Add(providers.MethodsOf(region));
+        response.Providers.Add(providers.OpenIn(region).Select(p => p.ToContract()));
         return Task.FromResult(response);
     }
 }

@@ -1,3 +1,4 @@
+using Kpm.Server.Federation;
 using Kpm.Server.Messaging;
 using Kpm.Server.Verification;
 
@@ -32,20 +33,33 @@ internal sealed record NewAccount
     public required ConsentRow Consent { get; init; }
     public required DeviceRow Device { get; init; }
     public required NewSession Session { get; init; }
-    public required NewActivation Activation { get; init; }
+
+    /// <summary>What was mailed to activate it; null for an account that is active at once.</summary>
+    public required NewActivation? Activation { get; init; }
     public required OutgoingMail Mail { get; init; }
+
+    /// <summary>The identity that it is registered with, and the ticket that this uses up; null for none.</summary>
+    public NewIdentity? Identity { get; init; }
 
     /// <summary>More registrations at the address within a day are refused.</summary>
     public required int MostInDay { get; init; }
 }
 
+/// <summary>An identity that an account is registered with.</summary>
+internal sealed record NewIdentity(IdentityRow Row, byte[] TicketHash);
+
 internal enum CreateOutcome
 {
     Created,
     EmailInUse,
+    IdentityInUse,
+    TicketInvalid,
     DeviceConflict,
     TooMany,
 }
 
-/// <summary>What became of it; TryAgainAt where there were too many.</summary>
-internal sealed record CreateResult(CreateOutcome Outcome, DateTimeOffset? TryAgainAt = null);
+/// <summary>What became of it; TryAgainAt where there were too many; the accounts that were pending at the address of one that is active at once.</summary>
+internal sealed record CreateResult(CreateOutcome Outcome, DateTimeOffset? TryAgainAt = null)
+{
+    public IReadOnlyList<Removed> Removed { get; init; } = [];
+}

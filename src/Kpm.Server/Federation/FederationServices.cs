@@ -1,3 +1,4 @@
+using Kpm.Server.Accounts;
 using Kpm.Server.Storage.Sqlite;
 
 namespace Kpm.Server.Federation;
@@ -14,5 +15,13 @@ internal static class FederationServices
         .AddSingleton<ClientCredentials>()
         .AddSingleton<CodeExchange>()
         .AddSingleton<IdTokens>()
-        .AddSingleton<ReauthenticationTickets>();
+        .AddSingleton<FederatedFlows>()
+        .AddSingleton<FederatedRegistration>()
+        .AddSingleton<ReauthenticationTickets>()
+        .AddSingleton<IdentityNotices>()
+        .AddSingleton<StartFederatedSignIn>()
+        .AddSingleton<CompleteFederatedSignIn>()
+        .AddSingleton<ListIdentities>()
+        .AddSingleton<LinkIdentity>()
+        .AddSingleton<UnlinkIdentity>();
 }

@@ -1,4 +1,5 @@
 using System.Collections.Frozen;
+using Google.Protobuf.WellKnownTypes;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Rpc;
 using Kpm.V1;
@@ -26,6 +27,20 @@ internal sealed class IdentityProviders(IdentityOptions options, RegionCatalogue
     /// <summary>The methods that are open in the region: the password, and what a provider is configured for.</summary>
     public IEnumerable<SignInMethod> MethodsOf(string region) =>
         catalogue.MethodsOf(region).Where(m => m == SignInMethod.Password || _providers.Values.Any(p => p.Method == m && IsOpen(p, region)));
+
+    /// <summary>The provider's name for people; its id where it is no longer configured.</summary>
+    public string NameOf(string id) => Find(id)?.Name ?? id;
+
+    /// <summary>The identity as the contract shows it; of a provider that is no longer configured, the method is unknown.</summary>
+    public Identity ToContract(IdentityRow row) => new()
+    {
+        IdentityId = row.IdentityId.ToWire(),
+        ProviderId = row.ProviderId,
+        Method = Find(row.ProviderId)?.Method ?? SignInMethod.Unspecified,
+        Email = row.Email,
+        LinkedAt = Timestamp.FromDateTimeOffset(row.LinkedAt),
+        LastUsedAt = row.LastUsedAt is { } at ? Timestamp.FromDateTimeOffset(at) : null,
+    };
 
     private bool IsOpen(OpenIdProvider provider, string region) =>
         catalogue.MethodsOf(region).Contains(provider.Method) && !provider.Options.ExcludedRegions.Contains(region, StringComparer.Ordinal);

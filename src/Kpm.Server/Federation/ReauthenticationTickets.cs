@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
 using Kpm.V1;
@@ -43,12 +42,3 @@ internal sealed class ReauthenticationTickets(IIdentityStore store, Tickets tick
         }
     }
 }
-
-/// <summary>What a re-authentication was proven with.</summary>
-internal sealed record ReauthenticationContent
-{
-    public required string ProviderId { get; init; }
-}
-
-[JsonSerializable(typeof(ReauthenticationContent))]
-internal sealed partial class FederationJson : JsonSerializerContext;

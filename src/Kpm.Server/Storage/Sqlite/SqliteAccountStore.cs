@@ -120,6 +120,11 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
             return new CreateResult(CreateOutcome.DeviceConflict);
         }
 
+        if (create.Identity is { } identity && SqliteIdentityStore.Refuses(connection, identity, account.CreatedAt) is { } refusal)
+        {
+            return new CreateResult(refusal);
+        }
+
         connection.Execute(InsertAccountSql, new
         {
             accountId = account.AccountId.ToBytes(),
@@ -142,9 +147,21 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
         });
         SqliteDeviceStore.Insert(connection, create.Device);
         SqliteSessionStore.Insert(connection, create.Session);
-        SqliteActivationStore.Insert(connection, account.AccountId, create.Activation);
+        if (create.Activation is { } activation)
+        {
+            SqliteActivationStore.Insert(connection, account.AccountId, activation);
+        }
+
+        if (create.Identity is { } registered)
+        {
+            SqliteIdentityStore.Register(connection, registered, create.Device.DeviceId);
+        }
+
         SqliteMailOutbox.Insert(connection, create.Mail);
-        return new CreateResult(CreateOutcome.Created);
+        return new CreateResult(CreateOutcome.Created)
+        {
+            Removed = account.State == AccountState.Active ? SqliteActivationStore.RemoveOthers(connection, account, account.CreatedAt) : [],
+        };
     }
 
     private static bool EmptyRemovedVault(SqliteConnection connection, int most)

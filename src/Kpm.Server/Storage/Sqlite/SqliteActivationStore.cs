@@ -133,6 +133,12 @@ internal sealed class SqliteActivationStore(SqliteDatabase database) : IActivati
         mailedAt = activation.MailedAt.ToStored(),
     });
 
+    /// <summary>The activated account wins its address: those that are still pending there are removed.</summary>
+    public static IReadOnlyList<Removed> RemoveOthers(SqliteConnection connection, AccountRow activated, DateTimeOffset now) =>
+        connection.Query<byte[]>(OtherPendingSql, new { emailKey = activated.EmailKey, accountId = activated.AccountId.ToBytes() })
+            .Select(id => SqliteAccountStore.Remove(connection, Ids.FromBytes(id), now))
+            .ToList();
+
     private static ActivateResult Activate(SqliteConnection connection, Guid accountId, DateTimeOffset now)
     {
         var pending = SqliteAccountStore.Find(connection, accountId) ?? throw new InvalidOperationException("An activation has no account.");
@@ -144,9 +150,7 @@ internal sealed class SqliteActivationStore(SqliteDatabase database) : IActivati
         connection.Execute(ActivateSql, new { accountId = accountId.ToBytes() });
         SqliteIdentityStore.Activate(connection, accountId);
         connection.Execute(DeleteSql, new { accountId = accountId.ToBytes() });
-        var removed = connection.Query<byte[]>(OtherPendingSql, new { emailKey = pending.EmailKey, accountId = accountId.ToBytes() })
-            .Select(id => SqliteAccountStore.Remove(connection, Ids.FromBytes(id), now))
-            .ToList();
+        var removed = RemoveOthers(connection, pending, now);
         return new ActivateResult(ActivateOutcome.Activated, SqliteAccountStore.Find(connection, accountId), removed, SqliteSessionStore.LiveOf(connection, accountId));
     }
 

@@ -1,4 +1,6 @@
 using Dapper;
+using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Federation;
 using Kpm.Server.Secrets;
 using Kpm.V1;
@@ -82,6 +84,21 @@ internal sealed class SqliteIdentityStore(SqliteDatabase database) : IIdentitySt
         linkedAt = identity.LinkedAt.ToStored(),
         lastUsedAt = identity.LastUsedAt.ToStored(),
     });
+
+    /// <summary>For the unit that creates an account: why it can't have the identity, or null.</summary>
+    public static CreateOutcome? Refuses(SqliteConnection connection, NewIdentity identity, DateTimeOffset now) =>
+        SqliteTickets.Find(connection, identity.TicketHash, TicketPurpose.Registration, now) is null ? CreateOutcome.TicketInvalid
+        : FindActive(connection, identity.Row.Issuer, identity.Row.Subject) is not null ? CreateOutcome.IdentityInUse
+        : null;
+
+    /// <summary>For the unit that creates an account: links the identity and uses its ticket up.</summary>
+    public static void Register(SqliteConnection connection, NewIdentity identity, Guid deviceId)
+    {
+        var row = identity.Row;
+        SqliteTickets.Take(connection, identity.TicketHash, TicketPurpose.Registration, row.LinkedAt);
+        Insert(connection, row);
+        SqliteSecurityLog.Append(connection, row.AccountId, new SecurityNote(SecurityEventKind.IdentityLinked, Actor.Anonymous, deviceId, $"provider={row.ProviderId}"), row.LinkedAt);
+    }
 
     /// <summary>For the unit that activates the account: an identity that another account has taken meanwhile stays there.</summary>
     public static void Activate(SqliteConnection connection, Guid accountId)
