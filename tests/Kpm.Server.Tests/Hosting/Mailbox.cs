@@ -16,6 +16,9 @@ internal sealed partial record ReceivedMail(string Raw, string To, string Subjec
 
     public string DiscardToken => Word(ActivationMails.DiscardPrefix);
 
+    /// <summary>The mailed link to a page.</summary>
+    public string Link(string path) => Regex.Match(Text, $@"https?://\S+{Regex.Escape(path)}\?\S+").Value;
+
     public static ReceivedMail Parse(string raw)
     {
         var end = raw.IndexOf("\r\n\r\n", StringComparison.Ordinal);

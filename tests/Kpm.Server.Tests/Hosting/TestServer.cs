@@ -57,6 +57,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public string Address => ServerApp.AddressOf(App);
 
+    /// <summary>Where the pages are, as mails say it; null without pages.</summary>
+    public string? PagesAddress => Services.GetRequiredService<Kpm.Server.Pages.PublicUrls>().Base();
+
     public GrpcChannel Channel => _channel ?? throw new InvalidOperationException("The server is stopped.");
 
     public CallInvoker Invoker => Channel.Intercept(new DeadlineInterceptor());
