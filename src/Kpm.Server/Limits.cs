@@ -177,6 +177,51 @@ internal sealed record Limits
     /// <summary>Identities on a page of ListIdentities unless asked otherwise.</summary>
     public int IdentitiesPageSize { get; init; } = 50;
 
+    /// <summary>Wait after the first failed delivery of an SMS; doubles. Short, since a code lives for minutes.</summary>
+    public TimeSpan SmsFirstRetry { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>The longest wait between two deliveries of an SMS.</summary>
+    public TimeSpan SmsLongestRetry { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Time for one call of the carrier.</summary>
+    public TimeSpan SmsDeliveryTimeout { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Digits of a code by SMS, 6 to 8: with six, five tries hit once in 200,000.</summary>
+    public int SmsCodeDigits { get; init; } = 6;
+
+    /// <summary>Long enough for a slow carrier, short for whoever finds the phone.</summary>
+    public TimeSpan SmsCodeLifetime { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Tries of one code.</summary>
+    public int SmsCodeTries { get; init; } = 5;
+
+    /// <summary>Time between messages to one number, whoever asks.</summary>
+    public TimeSpan SmsInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Messages to one number in a day, whoever asks: each costs money, and a stranger must not be able to plague a phone.</summary>
+    public int SmsPerNumberPerDay { get; init; } = 5;
+
+    /// <summary>From the password to the second step: time to find the phone.</summary>
+    public TimeSpan TwoStepTicketLifetime { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Wrong second factors that one sign-in bears.</summary>
+    public int TwoStepTries { get; init; } = 5;
+
+    /// <summary>From the secret, or the SMS, to the first code that proves it.</summary>
+    public TimeSpan FactorSetUpLifetime { get; init; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Wrong codes that a set-up bears.</summary>
+    public int FactorSetUpTries { get; init; } = 5;
+
+    /// <summary>A trusted device is asked for the second step again after this long.</summary>
+    public TimeSpan TrustedDeviceLifetime { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>Trusted devices on a page unless asked otherwise.</summary>
+    public int TrustedDevicesPageSize { get; init; } = 50;
+
+    /// <summary>A call that took a sealing key has written its row after this long; only then can the key be retired.</summary>
+    public TimeSpan SealingKeySettling { get; init; } = TimeSpan.FromMinutes(15);
+
     /// <summary>Largest form of a web page: two passwords of 1,024 characters beyond the basic plane, percent-encoded, and the token.</summary>
     public int PageFormBytes { get; init; } = 32 * 1024;
 
@@ -293,6 +338,11 @@ internal sealed record Limits
             {
                 throw new StartException($"Kpm:Limits:{name} must be at most {MostTimes}.");
             }
+        }
+
+        if (SmsCodeDigits is < 6 or > 8)
+        {
+            throw new StartException("Kpm:Limits:SmsCodeDigits must be 6, 7 or 8.");
         }
     }
 }

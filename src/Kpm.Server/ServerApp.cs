@@ -6,6 +6,7 @@ using Kpm.Server.Catalogue;
 using Kpm.Server.Federation;
 using Kpm.Server.Listening;
 using Kpm.Server.Messaging;
+using Kpm.Server.Messaging.Sms;
 using Kpm.Server.Pages;
 using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
@@ -83,7 +84,7 @@ internal static class ServerApp
     /// <exception cref="StartException">The root key is another database's, or the address can't be listened at.</exception>
     public static async Task StartAsync(WebApplication app, ServerOptions options)
     {
-        await SqliteRootKeyRecord.CheckAsync(app.Services.GetRequiredService<SqliteDatabase>(), app.Services.GetRequiredService<RootKey>(), CancellationToken.None);
+        await SqliteRootKeyRecord.CheckAsync(app.Services.GetRequiredService<SqliteDatabase>(), app.Services.GetRequiredService<RootKey>(), app.Services.GetRequiredService<TimeProvider>().Now(), CancellationToken.None);
         try
         {
             await app.StartAsync();
@@ -171,18 +172,18 @@ internal static class ServerApp
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton<IFatalExit, ProcessFatalExit>();
         services.AddSingleton(s => SqliteDatabase.Open(databasePath, s.GetRequiredService<IFatalExit>(), s.GetRequiredService<TimeProvider>(), s.GetRequiredService<ILogger<SqliteDatabase>>()));
-        // The database first: it takes the lock of the folder.
-        services.AddSingleton(s => RootKey.Open(Path.Combine(options.DataFolder, "root.key"), SqliteRootKeyRecord.IsInUse(s.GetRequiredService<SqliteDatabase>())));
+        services.AddSecrets(Path.Combine(options.DataFolder, "root.key"));
 
         services.AddSingleton(_ => MethodPolicies.OfContract());
         services.AddSingleton<Authenticator>().AddSingleton<ErrorMapper>().AddSingleton<RepeatedCalls>().AddSingleton<CallInterceptor>().AddSingleton<PageTokens>();
-        services.AddSingleton<Sealer>().AddSingleton<Tickets>().AddSingleton<Listeners>();
+        services.AddSingleton<Listeners>();
         services.AddSingleton(_ => RegionCatalogue.Load());
         services.AddFederation(options);
         services.AddAccounts();
         services.AddVerification();
         services.AddMessaging(options);
         services.AddPages();
+        services.AddSms(options);
         services.AddVaults();
         services.AddSupport().AddAdministration();
     }

@@ -3,6 +3,7 @@ using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Federation;
 using Kpm.Server.Listening;
 using Kpm.Server.Messaging;
+using Kpm.Server.Messaging.Sms;
 using Kpm.Server.Pages;
 using Kpm.Server.Rpc;
 
@@ -49,11 +50,15 @@ internal sealed record ServerOptions
 
     public IdentityOptions Identity { get; init; } = new();
 
+    public SmsOptions Sms { get; init; } = new();
+
     public Limits Limits { get; init; } = new();
 
     public string DataFolder => Path.GetFullPath(Data);
 
     public string MailFolder => Mail.Folder.Length > 0 ? Path.GetFullPath(Mail.Folder) : Path.Combine(DataFolder, "mail");
+
+    public string SmsFolder => Sms.Folder.Length > 0 ? Path.GetFullPath(Sms.Folder) : Path.Combine(DataFolder, "sms");
 
     public bool UsesTls => Certificate.Length > 0;
 
@@ -82,6 +87,7 @@ internal sealed record ServerOptions
         Mail.Validate();
         Identity.Validate();
         Pages.Validate(EndPoint, UsesTls, AllowCleartext);
+        Sms.Validate();
         Limits.Validate();
     }
 }

@@ -17,6 +17,7 @@ internal static class Contracts
         MarketingConsent = row.MarketingConsent,
         CreatedAt = Timestamp.FromDateTimeOffset(row.CreatedAt),
         LapsesAt = ToContract(row.LapsesAt),
+        TwoStepEnabled = row.TwoStepEnabled,
         HasPassword = row.PasswordHash is not null,
     };
 

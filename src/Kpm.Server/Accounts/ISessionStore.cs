@@ -1,6 +1,7 @@
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
+using Kpm.Server.Verification.TwoStep;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
@@ -48,6 +49,9 @@ internal sealed record SignInWrite
 
     /// <summary>Sent where the device was not linked before.</summary>
     public required OutgoingMail NewDeviceMail { get; init; }
+
+    /// <summary>The second step; null where none is due.</summary>
+    public required TwoStepPass? TwoStep { get; init; }
 }
 
 internal enum SignInOutcome
@@ -57,6 +61,11 @@ internal enum SignInOutcome
     /// <summary>The account went away between the password and the write.</summary>
     NoAccount,
     DeviceConflict,
+
+    /// <summary>The sign-in's ticket was used or has expired.</summary>
+    TicketInvalid,
+    SecondFactorInvalid,
+    FactorNotSetUp,
 }
 
 /// <summary>The outcome, and the sessions of the device that the new one ended.</summary>

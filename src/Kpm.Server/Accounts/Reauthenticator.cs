@@ -2,6 +2,7 @@ using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Federation;
 using Kpm.Server.Rpc;
 using Kpm.Server.Verification.Checks;
+using Kpm.Server.Verification.TwoStep;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
@@ -10,7 +11,7 @@ namespace Kpm.Server.Accounts;
 /// Proves once more who is calling, before something that a stolen session must not do. A wrong password counts like
 /// one at sign-in, so that a stolen session is no way around the delay.
 /// </summary>
-internal sealed class Reauthenticator(PasswordHashing hashing, Guard guard, ReauthenticationTickets tickets)
+internal sealed class Reauthenticator(PasswordHashing hashing, Guard guard, ReauthenticationTickets tickets, SecondFactors secondFactors)
 {
     /// <summary>Returns when the proof holds; throws otherwise.</summary>
     public async Task VerifyAsync(Caller caller, AccountRow account, Reauthentication reauthentication, CancellationToken cancellationToken)
@@ -27,7 +28,8 @@ internal sealed class Reauthenticator(PasswordHashing hashing, Guard guard, Reau
                 throw Errors.Of(ErrorReason.WrongCredentials);
         }
 
-        // The second factor belongs here: a ticket that is spent before it is asked for would cost the person another sign-in at the provider.
+        // Before the ticket is spent: a second factor that was forgotten would cost the person another sign-in at the provider.
+        await secondFactors.RequireAsync(caller, account, reauthentication.SecondFactor, cancellationToken);
         if (reauthentication.ProofCase == Reauthentication.ProofOneofCase.FederatedTicket)
         {
             await tickets.TakeAsync(caller, reauthentication.FederatedTicket, cancellationToken);

@@ -18,6 +18,9 @@ internal sealed record AccountRow
     public required DateTimeOffset CreatedAt { get; init; }
     public required DateTimeOffset? LapsesAt { get; init; }
 
+    /// <summary>Two-step verification is on.</summary>
+    public bool TwoStepEnabled { get; init; }
+
     /// <summary>The newest reset by mail.</summary>
     public DateTimeOffset? PasswordResetAt { get; init; }
 

@@ -81,7 +81,7 @@ internal static class AdminClient
     {
         // Warnings only: what a command prints is its answer.
         await using var app = ServerApp.Build(options with { LogLevel = LogLevel.Warning }, Environments.Production);
-        await SqliteRootKeyRecord.CheckAsync(app.Services.GetRequiredService<SqliteDatabase>(), app.Services.GetRequiredService<RootKey>(), cancellationToken);
+        await SqliteRootKeyRecord.CheckAsync(app.Services.GetRequiredService<SqliteDatabase>(), app.Services.GetRequiredService<RootKey>(), app.Services.GetRequiredService<TimeProvider>().Now(), cancellationToken);
         return await app.Services.GetRequiredService<AdminCommands>().RunAsync(line, cancellationToken);
     }
 }

@@ -1,6 +1,6 @@
 namespace Kpm.Server.Messaging;
 
-/// <summary>Hands a mail over. A throw means that it may be tried again.</summary>
+/// <summary>Hands a mail over. A throw means that it may be tried again, unless it is <see cref="MessageRefusedException"/>.</summary>
 internal interface IMailSender
 {
     /// <summary>Where mails go, for the line that the server prints at its start.</summary>
@@ -8,6 +8,3 @@ internal interface IMailSender
 
     Task SendAsync(WrittenMail mail, Guid mailId, CancellationToken cancellationToken);
 }
-
-/// <summary>The server refused this mail for good: trying again would give the same answer.</summary>
-internal sealed class MailRefusedException(string message) : Exception(message);

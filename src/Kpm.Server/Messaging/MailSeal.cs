@@ -6,7 +6,7 @@ namespace Kpm.Server.Messaging;
 /// <summary>Seals the content of waiting mails, bound to the mail's id.</summary>
 internal sealed class MailSeal(Sealer sealer)
 {
-    private const string Use = "outbox";
+    public const string Use = "outbox";
 
     public byte[] Seal(Guid mailId, MailContent content) =>
         sealer.Seal(Use, mailId.ToBytes(), JsonSerializer.SerializeToUtf8Bytes(content, MailJson.Default.MailContent));

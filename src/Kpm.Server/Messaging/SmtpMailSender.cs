@@ -16,7 +16,7 @@ internal sealed class SmtpMailSender(MailOptions options, Limits limits, TimePro
         await using var smtp = await ConnectAsync(either.Token);
         await LogInAsync(smtp, either.Token);
         var parameters = mail.NeedsUtf8
-            ? smtp.Extensions.ContainsKey("SMTPUTF8") ? " SMTPUTF8" : throw new MailRefusedException("the SMTP server does not take addresses beyond ASCII (SMTPUTF8)")
+            ? smtp.Extensions.ContainsKey("SMTPUTF8") ? " SMTPUTF8" : throw new MessageRefusedException("the SMTP server does not take addresses beyond ASCII (SMTPUTF8)")
             : "";
         await smtp.CommandAsync($"MAIL FROM:<{mail.From}>{parameters}", 250, either.Token);
         try
@@ -27,7 +27,7 @@ internal sealed class SmtpMailSender(MailOptions options, Limits limits, TimePro
         catch (SmtpException e) when (e.IsFinal)
         {
             // Only what is about this recipient or this mail is final; a refused sender or login is ours to repair.
-            throw new MailRefusedException(e.Message);
+            throw new MessageRefusedException(e.Message);
         }
 
         try

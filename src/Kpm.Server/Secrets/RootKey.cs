@@ -4,36 +4,45 @@ using System.Text;
 namespace Kpm.Server.Secrets;
 
 /// <summary>
-/// The server's one long-lived secret: a file outside the database, made at the first start, mode 0600.
-/// Everything else is derived from it by HKDF-SHA256 with a label, so that no two uses share a key.
+/// The server's one long-lived secret: a file outside the database, made at the first start, mode 0600. It holds the
+/// root key, from which the keys of hashes and tokens are derived by HKDF-SHA256 with a label each, and beside it the sealing
+/// keys, of which the newest seals and the others still open. Sealing keys rotate while the server runs; the root key does
+/// not, since what hangs on it are hashes of secrets that the server does not have.
 /// </summary>
 internal sealed class RootKey
 {
-    private const int KeyBytes = 32;
-    private const string Prefix = "kpm-root-key-1:";
-
+    private readonly RootKeyFile _file;
+    private readonly Lock _writing = new();
     private readonly byte[] _key;
+    private volatile SealingKeys _sealing;
 
-    private RootKey(byte[] key) => _key = key;
+    private RootKey(RootKeyFile file, RootKeys keys)
+    {
+        _file = file;
+        _key = keys.Root;
+        _sealing = new SealingKeys(keys.Sealing);
+    }
 
     /// <summary>Reads the key file, or makes it while nothing depends on it yet.</summary>
+    /// <exception cref="StartException">The file is missing, damaged or out of reach.</exception>
     public static RootKey Open(string path, bool isInUse)
     {
+        var file = new RootKeyFile(path);
         try
         {
-            if (File.Exists(path))
-            {
-                return new RootKey(Parse(File.ReadAllText(path), path));
-            }
-
-            if (isInUse)
+            var keys = file.Read();
+            if (keys is null && isInUse)
             {
                 throw new StartException($"The root key {path} is missing, but the database beside it was made with one. Put the key back from its backup: without it, no password and no session of this database can be verified.");
             }
 
-            var key = RandomNumberGenerator.GetBytes(KeyBytes);
-            Write(path, Prefix + Convert.ToBase64String(key) + "\n");
-            return new RootKey(key);
+            if (keys is null || (keys.Sealing.Count == 0 && !isInUse))
+            {
+                keys = new RootKeys(keys?.Root ?? RandomNumberGenerator.GetBytes(RootKeyFile.KeyBytes), [SealingKey.New(1)]);
+                file.Write(keys);
+            }
+
+            return new RootKey(file, keys);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -44,37 +53,43 @@ internal sealed class RootKey
     /// <summary>Tells keys apart without telling anything about them: the database remembers which key it was made with.</summary>
     public byte[] Fingerprint => Derive("fingerprint");
 
-    /// <summary>A key for one purpose.</summary>
-    public byte[] Derive(string label, int bytes = 32) =>
-        HKDF.DeriveKey(HashAlgorithmName.SHA256, _key, bytes, info: Encoding.ASCII.GetBytes("kpm/" + label));
+    /// <summary>The sealing keys as they stand now.</summary>
+    public SealingKeys Sealing => _sealing;
 
-    private static byte[] Parse(string text, string path)
+    /// <summary>A key for one purpose.</summary>
+    public byte[] Derive(string label, int bytes = 32) => DeriveFrom(_key, label, bytes);
+
+    public static byte[] DeriveFrom(byte[] key, string label, int bytes) =>
+        HKDF.DeriveKey(HashAlgorithmName.SHA256, key, bytes, info: Encoding.ASCII.GetBytes("kpm/" + label));
+
+    /// <summary>Writes another sealing key to the file. It seals only once <see cref="Use"/> says so.</summary>
+    public SealingKey Append()
     {
-        var line = text.TrimEnd();
-        var key = new byte[KeyBytes];
-        return line.StartsWith(Prefix, StringComparison.Ordinal)
-            && Convert.TryFromBase64String(line[Prefix.Length..], key, out var length) && length == KeyBytes
-                ? key
-                : throw new StartException($"The root key {path} is damaged: one line \"{Prefix}\" and 32 bytes in base64 were expected. Put it back from its backup.");
+        lock (_writing)
+        {
+            var key = SealingKey.New(_sealing.Newest.Id + 1);
+            _file.Write(new RootKeys(_key, [.. _sealing.All, key]));
+            return key;
+        }
     }
 
-    /// <summary>Written aside and renamed, so that a crash leaves a whole key or none.</summary>
-    private static void Write(string path, string text)
+    /// <summary>From here on the key seals.</summary>
+    public void Use(SealingKey key)
     {
-        var temporary = path + ".new";
-        File.Delete(temporary);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
+        lock (_writing)
         {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            _sealing = new SealingKeys([.. _sealing.All, key]);
         }
+    }
 
-        using (var file = new FileStream(temporary, options))
+    /// <summary>Takes all sealing keys but the newest out of the file and out of memory.</summary>
+    public void Retire()
+    {
+        lock (_writing)
         {
-            file.Write(Encoding.ASCII.GetBytes(text));
-            file.Flush(flushToDisk: true);
+            var rest = new SealingKeys([_sealing.Newest]);
+            _file.Write(new RootKeys(_key, rest.All));
+            _sealing = rest;
         }
-
-        File.Move(temporary, path, overwrite: false);
     }
 }

@@ -45,7 +45,7 @@ internal sealed record NewTicket(string Text, TicketRow Row);
 /// </summary>
 internal sealed class Tickets(Sealer sealer, TimeProvider time)
 {
-    private const string Use = "ticket";
+    public const string Use = "ticket";
 
     /// <summary>The prefix tells people, programs and secret scanners what a ticket is.</summary>
     public static string PrefixOf(TicketPurpose purpose) => purpose switch

@@ -1,5 +1,6 @@
 using Kpm.Server.Storage.Sqlite;
 using Kpm.Server.Verification.Checks;
+using Kpm.Server.Verification.TwoStep;
 
 namespace Kpm.Server.Verification;
 
@@ -13,5 +14,6 @@ internal static class VerificationServices
         .AddSingleton<ResendActivation>()
         .AddSingleton<ActivationMails>()
         .AddGuard()
+        .AddTwoStep()
         .AddSingleton<VerificationGrpcService>();
 }

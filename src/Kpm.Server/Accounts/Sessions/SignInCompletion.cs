@@ -2,6 +2,7 @@ using Kpm.Server.Accounts.Events;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
+using Kpm.Server.Verification.TwoStep;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts.Sessions;
@@ -16,8 +17,11 @@ internal sealed record ProvenSignIn
     /// <summary>The device has proven the key that it was linked with.</summary>
     public bool DeviceKeyProven { get; init; }
 
-    /// <summary>The second step is passed.</summary>
-    public bool TwoStepPassed { get; init; }
+    /// <summary>The second step, which is passed with the sign-in's own unit; null before it.</summary>
+    public TwoStepPass? TwoStep { get; init; }
+
+    /// <summary>The sign-in ends with a second factor.</summary>
+    public bool TwoStepPassed => TwoStep is not null;
 
     /// <summary>What may spare the device the second step; empty for none.</summary>
     public string TrustedDeviceToken { get; init; } = "";
@@ -46,6 +50,7 @@ internal sealed class SignInCompletion(
     RegionCatalogue catalogue,
     SessionIssuer issuer,
     SessionDirectory directory,
+    TwoStepSignIns twoStep,
     NoticeMails mails,
     MailSignal mailSignal,
     SecurityFeed feed,
@@ -54,6 +59,11 @@ internal sealed class SignInCompletion(
     public async Task<SignInStep> CompleteAsync(ProvenSignIn proven, CancellationToken cancellationToken)
     {
         RequireApplication(proven);
+        if (!proven.TwoStepPassed && await twoStep.BeginAsync(proven, cancellationToken) is { } required)
+        {
+            return new SignInStep.TwoStep(required);
+        }
+
         return new SignInStep.Connected(await ConnectAsync(proven, cancellationToken));
     }
 
@@ -78,6 +88,7 @@ internal sealed class SignInCompletion(
                 Session = session.Row,
                 AddressHash = proven.AddressHash,
                 Method = proven.Method,
+                TwoStep = proven.TwoStep,
                 NewDeviceMail = mails.Of(account, "new-device", new Dictionary<string, string>(StringComparer.Ordinal)
                 {
                     ["device"] = device.Name,
@@ -86,17 +97,28 @@ internal sealed class SignInCompletion(
                 }),
             },
             cancellationToken);
-        switch (result.Outcome)
+        RequireSignedIn(result.Outcome, account.AccountId);
+        directory.End(result.Ended, RevokedReason.SignedOut);
+        mailSignal.Set();
+        feed.Appended(account.AccountId);
+        return new SignedIn { Account = account.ToContract(), Session = session.Session };
+    }
+
+    private void RequireSignedIn(SignInOutcome outcome, Guid accountId)
+    {
+        switch (outcome)
         {
             case SignInOutcome.NoAccount:
                 throw Errors.Of(ErrorReason.WrongCredentials);
             case SignInOutcome.DeviceConflict:
                 throw Errors.Of(ErrorReason.DeviceConflict);
+            case SignInOutcome.TicketInvalid:
+                throw Errors.Of(ErrorReason.TicketInvalid);
+            case SignInOutcome.FactorNotSetUp:
+                throw Errors.Of(ErrorReason.FactorNotSetUp);
+            case SignInOutcome.SecondFactorInvalid:
+                feed.Appended(accountId);
+                throw Errors.Of(ErrorReason.SecondFactorInvalid);
         }
-
-        directory.End(result.Ended, RevokedReason.SignedOut);
-        mailSignal.Set();
-        feed.Appended(account.AccountId);
-        return new SignedIn { Account = account.ToContract(), Session = session.Session };
     }
 }

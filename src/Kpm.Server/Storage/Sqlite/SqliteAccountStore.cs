@@ -10,6 +10,7 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
     private const string Columns = """
         SELECT a.account_id AS AccountId, a.email AS Email, a.email_key AS EmailKey, a.password_hash AS PasswordHash, a.state AS State, a.region AS Region,
                a.language AS Language, a.created_at AS CreatedAt, a.lapses_at AS LapsesAt,
+               EXISTS (SELECT 1 FROM authenticator f WHERE f.account_id = a.account_id) OR EXISTS (SELECT 1 FROM phone f WHERE f.account_id = a.account_id) AS TwoStepEnabled,
                a.password_reset_at AS PasswordResetAt, a.suspended_at AS SuspendedAt, a.deletes_at AS DeletesAt,
                coalesce((SELECT given FROM consent c WHERE c.account_id = a.account_id ORDER BY decided_at DESC LIMIT 1), 0) AS MarketingConsent
           FROM account a
@@ -194,6 +195,7 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
         MarketingConsent = stored.MarketingConsent != 0,
         CreatedAt = stored.CreatedAt.ToTime(),
         LapsesAt = stored.LapsesAt.ToTime(),
+        TwoStepEnabled = stored.TwoStepEnabled != 0,
         PasswordResetAt = stored.PasswordResetAt.ToTime(),
         SuspendedAt = stored.SuspendedAt.ToTime(),
         DeletesAt = stored.DeletesAt.ToTime(),
@@ -211,6 +213,7 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
         public required long MarketingConsent { get; init; }
         public required long CreatedAt { get; init; }
         public required long? LapsesAt { get; init; }
+        public required long TwoStepEnabled { get; init; }
         public required long? PasswordResetAt { get; init; }
         public required long? SuspendedAt { get; init; }
         public required long? DeletesAt { get; init; }

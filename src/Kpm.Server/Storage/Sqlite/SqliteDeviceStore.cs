@@ -61,6 +61,7 @@ internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
 
                 c.Execute(RevokeSql, new { deviceId = deviceId.ToBytes(), now = now.ToStored() });
                 var ended = SqliteSessionStore.EndOfDevice(c, deviceId, now);
+                SqliteFactors.Forget(c, accountId, deviceId);
                 var response = respond(device with { RevokedAt = device.RevokedAt ?? now });
                 SqliteRequests.Remember(c, request, response, now);
                 return new RevokeResult(response, ended);

@@ -20,19 +20,19 @@ internal sealed class SqliteMailOutbox(SqliteDatabase database) : IMailOutbox
 
     private const string PostponeSql = "UPDATE mail SET next_attempt_at = @nextAttemptAt, attempts = attempts + 1 WHERE mail_id = @mailId";
 
-    public ValueTask<IReadOnlyList<WaitingMail>> DueAsync(DateTimeOffset now, int most, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<WaitingMail>>(database.Read(c => c.Query<Stored>(DueSql, new { now = now.ToStored(), most })
-            .Select(s => new WaitingMail { MailId = Ids.FromBytes(s.MailId), Sealed = s.Sealed, ExpiresAt = s.ExpiresAt.ToTime(), Attempts = (int)s.Attempts })
+    public ValueTask<IReadOnlyList<WaitingMessage>> DueAsync(DateTimeOffset now, int most, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<WaitingMessage>>(database.Read(c => c.Query<Stored>(DueSql, new { now = now.ToStored(), most })
+            .Select(s => new WaitingMessage { MessageId = Ids.FromBytes(s.MailId), Sealed = s.Sealed, ExpiresAt = s.ExpiresAt.ToTime(), Attempts = (int)s.Attempts })
             .ToList()));
 
     public ValueTask<DateTimeOffset?> NextAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult(database.Read(c => c.QuerySingle<long?>(NextSql)).ToTime());
 
-    public Task RemoveAsync(Guid mailId, CancellationToken cancellationToken) =>
-        database.WriteAsync(c => c.Execute(DeleteSql, new { mailId = mailId.ToBytes() }), cancellationToken);
+    public Task RemoveAsync(Guid messageId, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => c.Execute(DeleteSql, new { mailId = messageId.ToBytes() }), cancellationToken);
 
-    public Task PostponeAsync(Guid mailId, DateTimeOffset nextAttemptAt, CancellationToken cancellationToken) =>
-        database.WriteAsync(c => c.Execute(PostponeSql, new { mailId = mailId.ToBytes(), nextAttemptAt = nextAttemptAt.ToStored() }), cancellationToken);
+    public Task PostponeAsync(Guid messageId, DateTimeOffset nextAttemptAt, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => c.Execute(PostponeSql, new { mailId = messageId.ToBytes(), nextAttemptAt = nextAttemptAt.ToStored() }), cancellationToken);
 
     /// <summary>For the units of other stores: a mail goes into the transaction that it is about.</summary>
     public static void Insert(SqliteConnection connection, OutgoingMail mail) => connection.Execute(InsertSql, new

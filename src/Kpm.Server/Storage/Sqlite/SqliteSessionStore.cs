@@ -3,6 +3,7 @@ using Kpm.Server.Accounts;
 using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Rpc;
+using Kpm.Server.Verification.TwoStep;
 using Kpm.V1;
 using Microsoft.Data.Sqlite;
 
@@ -113,7 +114,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
                     most,
                 };
                 string[] steps = [EndExpiredSql, SweepEndedSql, SweepRequestsSql];
-                return steps.Sum(sql => c.Execute(sql, parameters)) + SqliteTickets.Sweep(c, times.Now, most) > 0;
+                return steps.Sum(sql => c.Execute(sql, parameters)) + SqliteTickets.Sweep(c, times.Now, most) + SqliteTwoStepStore.Sweep(c, times.Now, most) > 0;
             },
             cancellationToken);
 
@@ -148,14 +149,20 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         }
 
         var linked = SqliteDeviceStore.Find(connection, device.DeviceId);
+        if (linked is not null && (linked.AccountId != device.AccountId || linked.RevokedAt is not null || !linked.SigningKey.AsSpan().SequenceEqual(device.SigningKey)))
+        {
+            return new SignInResult(SignInOutcome.DeviceConflict, []);
+        }
+
+        if (write.TwoStep is { } twoStep && PassTwoStep(connection, device, twoStep, session.CreatedAt) is { } refused)
+        {
+            return new SignInResult(refused, []);
+        }
+
         if (linked is null)
         {
             SqliteDeviceStore.Insert(connection, device);
             SqliteMailOutbox.Insert(connection, write.NewDeviceMail);
-        }
-        else if (linked.AccountId != device.AccountId || linked.RevokedAt is not null || !linked.SigningKey.AsSpan().SequenceEqual(device.SigningKey))
-        {
-            return new SignInResult(SignInOutcome.DeviceConflict, []);
         }
         else
         {
@@ -171,8 +178,24 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
 
         var kind = linked is null ? SecurityEventKind.DeviceLinked : SecurityEventKind.SignedIn;
         SqliteSecurityLog.Append(connection, device.AccountId, new SecurityNote(kind, Actor.Anonymous, device.DeviceId, $"method={write.Method.ToString().ToLowerInvariant()}"), session.CreatedAt);
+        if (write.TwoStep?.Trust is { } trust)
+        {
+            SqliteFactors.Trust(connection, device.AccountId, device.DeviceId, trust, session.CreatedAt);
+            SqliteSecurityLog.Append(connection, device.AccountId, new SecurityNote(SecurityEventKind.DeviceTrusted, Actor.Anonymous, device.DeviceId), session.CreatedAt);
+        }
+
         return new SignInResult(SignInOutcome.SignedIn, ended);
     }
+
+    /// <summary>Null where the second step is passed.</summary>
+    private static SignInOutcome? PassTwoStep(SqliteConnection connection, DeviceRow device, TwoStepPass pass, DateTimeOffset now) =>
+        SqliteTwoStepStore.Pass(connection, device.AccountId, pass, new FactorUser(Actor.Anonymous, device.DeviceId, pass.Attempt), now) switch
+        {
+            FactorOutcome.Accepted => null,
+            FactorOutcome.Wrong => SignInOutcome.SecondFactorInvalid,
+            FactorOutcome.NotSetUp => SignInOutcome.FactorNotSetUp,
+            _ => SignInOutcome.TicketInvalid,
+        };
 
     private static Refresh Rotate(SqliteConnection connection, Guid sessionId, Func<SessionRow, Refresh> decide)
     {
