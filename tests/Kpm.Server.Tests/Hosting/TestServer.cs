@@ -72,6 +72,8 @@ internal sealed class TestServer : IAsyncDisposable
 
     public Mailbox Mails => new(_options.MailFolder);
 
+    public SmsBox Sms => new(_options.SmsFolder);
+
     public IServiceProvider Services => App.Services;
 
     /// <summary>For asserting on what is stored, and on what is not.</summary>

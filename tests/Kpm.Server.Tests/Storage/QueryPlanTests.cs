@@ -23,6 +23,8 @@ public sealed partial class QueryPlanTests : IDisposable
         ["SqliteGuardStore.CountChecksSql"] = "once a minute, over the key alone",
         ["SqliteGuardStore.DropLightestSql"] = "takes the first entries of the index",
         ["SqliteGuardStore.DropFirstToEndSql"] = "takes the first entries of the index",
+        ["SqliteSealingKeyRecord.AllSql"] = "at start, one row a sealing key",
+        ["SqliteSealingKeyRecord.NewestSql"] = "takes the last entry of the key",
         ["SqliteAccountStore.OldestRemovedVaultSql"] = "takes the first entry of the key",
     };
 
