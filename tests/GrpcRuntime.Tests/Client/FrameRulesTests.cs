@@ -131,6 +131,45 @@ public sealed class FrameRulesTests
         await call.ResponseStream.MoveNext(Stop).FailsAsync(StatusCode.Unavailable);
     }
 
+    [Theory]
+    [InlineData("goaway", false)]
+    [InlineData("goaway", true)]
+    [InlineData("nonsense", false)]
+    [InlineData("nonsense", true)]
+    public async Task A_connection_that_ends_with_an_error_is_unavailable_whatever_its_code(string end, bool begun)
+    {
+        var read = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var server = new FrameServer(async connection =>
+        {
+            var id = (await connection.ReadRequestAsync())[0].StreamId;
+            if (begun)
+            {
+                await connection.BeginResponseAsync(id);
+                await connection.SendAsync(FrameType.Data, 0, id, Raw.Frame("first"));
+                await read.Task.WaitAsync(Stop);
+            }
+
+            // PROTOCOL_ERROR, by the server's word or by what the client has to make of DATA on stream 0.
+            if (end == "goaway")
+            {
+                await connection.SendAsync(FrameType.GoAway, 0, 0, [0, 0, 0, 1, 0, 0, 0, 1]);
+                return;
+            }
+
+            await connection.SendAsync(FrameType.Data, 0, 0, [1, 2]);
+            await connection.ReadAsync();
+        });
+        using var channel = server.Channel();
+        using var call = channel.CallServerStream();
+        if (begun)
+        {
+            Assert.True(await call.ResponseStream.MoveNext(Stop));
+            read.SetResult();
+        }
+
+        await call.ResponseStream.MoveNext(Stop).FailsAsync(StatusCode.Unavailable);
+    }
+
     [Fact]
     public async Task A_server_may_end_a_call_before_its_client_does()
     {

@@ -21,7 +21,7 @@ internal sealed class FrameServer : IAsyncDisposable
         _accepting = AcceptAsync(script);
     }
 
-    public GrpcChannel Channel() => GrpcChannel.ForAddress($"http://{_listener.LocalEndpoint}");
+    public GrpcChannel Channel(GrpcChannelOptions? options = null) => GrpcChannel.ForAddress($"http://{_listener.LocalEndpoint}", options ?? new GrpcChannelOptions());
 
     public async ValueTask DisposeAsync()
     {

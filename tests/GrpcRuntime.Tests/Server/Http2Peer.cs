@@ -8,6 +8,7 @@ internal enum FrameType : byte
 {
     Data = 0,
     Headers = 1,
+    Priority = 2,
     RstStream = 3,
     Settings = 4,
     Ping = 6,
@@ -29,6 +30,9 @@ internal sealed record Http2Frame(FrameType Type, byte Flags, int StreamId, byte
 /// </summary>
 internal sealed class Http2Peer : IAsyncDisposable
 {
+    private const int EndHeaders = 4;
+    private const int MaxFrameSize = 16 * 1024;
+
     private static readonly string[] StaticNames =
     [
         "", ":authority", ":method", ":method", ":path", ":path", ":scheme", ":scheme", ":status", ":status", ":status", ":status", ":status", ":status",
@@ -76,7 +80,22 @@ internal sealed class Http2Peer : IAsyncDisposable
         return peer;
     }
 
-    public Task SendHeadersAsync(int streamId, string path, bool endStream, params (string Name, string Value)[] headers)
+    public Task SendHeadersAsync(int streamId, string path, bool endStream, params (string Name, string Value)[] headers) =>
+        SendFrameAsync(FrameType.Headers, (byte)(EndHeaders | (endStream ? 1 : 0)), streamId, HeaderBlock(path, headers));
+
+    /// <summary>A header block over as many frames as it needs.</summary>
+    public async Task SendLongHeadersAsync(int streamId, byte[] block, bool endStream)
+    {
+        var parts = block.Chunk(MaxFrameSize).ToList();
+        for (var i = 0; i < parts.Count; i++)
+        {
+            var flags = (byte)((i == parts.Count - 1 ? EndHeaders : 0) | (i == 0 && endStream ? 1 : 0));
+            await SendFrameAsync(i == 0 ? FrameType.Headers : FrameType.Continuation, flags, streamId, parts[i]);
+        }
+    }
+
+    /// <summary>The headers of a request as literals that nobody keeps.</summary>
+    public static byte[] HeaderBlock(string path, params (string Name, string Value)[] headers)
     {
         var block = new MemoryStream();
         (string, string)[] all =
@@ -91,7 +110,7 @@ internal sealed class Http2Peer : IAsyncDisposable
             WriteString(block, value);
         }
 
-        return SendFrameAsync(FrameType.Headers, (byte)(4 | (endStream ? 1 : 0)), streamId, block.ToArray());
+        return block.ToArray();
     }
 
     public Task SendDataAsync(int streamId, byte[] data, bool endStream) => SendFrameAsync(FrameType.Data, (byte)(endStream ? 1 : 0), streamId, data);
@@ -103,7 +122,12 @@ internal sealed class Http2Peer : IAsyncDisposable
         return SendFrameAsync(FrameType.RstStream, 0, streamId, payload);
     }
 
-    public async Task SendFrameAsync(FrameType type, byte flags, int streamId, byte[] payload)
+    public async Task SendFrameAsync(FrameType type, byte flags, int streamId, byte[] payload) =>
+        await _stream.WriteAsync(Frame(type, flags, streamId, payload), _cancellationToken);
+
+    public async Task SendBytesAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken) => await _stream.WriteAsync(bytes, cancellationToken);
+
+    public static byte[] Frame(FrameType type, byte flags, int streamId, byte[] payload)
     {
         var frame = new byte[9 + payload.Length];
         frame[0] = (byte)(payload.Length >> 16);
@@ -113,7 +137,7 @@ internal sealed class Http2Peer : IAsyncDisposable
         frame[4] = flags;
         BinaryPrimitives.WriteInt32BigEndian(frame.AsSpan(5), streamId);
         payload.CopyTo(frame, 9);
-        await _stream.WriteAsync(frame, _cancellationToken);
+        return frame;
     }
 
     /// <summary>The next frame of a stream (0 for the connection) of a type; what belongs to others is passed over.</summary>

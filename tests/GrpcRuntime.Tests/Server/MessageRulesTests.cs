@@ -162,19 +162,6 @@ public sealed class MessageRulesTests
         refused.AssertTrailersOnly(StatusCode.ResourceExhausted);
     }
 
-    [Fact]
-    public async Task A_gzip_bomb_takes_no_memory()
-    {
-        await using var server = await TestServer.StartAsync();
-        var bomb = RawGrpc.Frame(Gzip(new byte[256 * 1024 * 1024]), flag: 1);
-        var before = GC.GetTotalAllocatedBytes(precise: true);
-
-        var response = await server.PostAsync(RawGrpc.Unary, bomb, ("grpc-encoding", "gzip"));
-
-        response.AssertTrailersOnly(StatusCode.ResourceExhausted);
-        Assert.InRange(GC.GetTotalAllocatedBytes(precise: true) - before, 0, 128 * 1024 * 1024);
-    }
-
     [Theory]
     [InlineData(0x7fffffffu)]
     [InlineData(0x80000000u)]
@@ -261,7 +248,7 @@ public sealed class MessageRulesTests
         Assert.Equal([1, 0], RawGrpc.Messages(response.Body).Select(message => (int)message.Flag));
     }
 
-    private static byte[] Gzip(byte[] plain)
+    internal static byte[] Gzip(byte[] plain)
     {
         var packed = new MemoryStream();
         using (var gzip = new GZipStream(packed, CompressionLevel.Optimal))

@@ -34,11 +34,12 @@ public sealed class TestServer : IAsyncDisposable
         Action<GrpcServiceOptions>? grpc = null,
         Action<IServiceCollection>? services = null,
         Action<WebApplication>? map = null,
-        HttpProtocols protocols = HttpProtocols.Http2)
+        HttpProtocols protocols = HttpProtocols.Http2,
+        Action<KestrelServerOptions>? listen = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.ListenLocalhostOnFreePort(protocols));
+        builder.WebHost.UseKestrelHttpsConfiguration().ConfigureKestrel(listen ?? (kestrel => kestrel.ListenLocalhostOnFreePort(protocols)));
         var hooks = new EchoHooks();
         builder.Services.AddSingleton(hooks);
         builder.Services.AddGrpc(options => grpc?.Invoke(options));

@@ -20,7 +20,7 @@ internal static class ClientStatus
             {
                 case RpcException rpc:
                     return rpc.Status;
-                case HttpProtocolException protocol:
+                case HttpProtocolException protocol when IsStreamReset(protocol):
                     return new Status(
                         StatusMapping.FromHttp2Error(protocol.ErrorCode),
                         $"The peer ended the stream with HTTP/2 error code {protocol.ErrorCode}.",
@@ -83,6 +83,15 @@ internal static class ClientStatus
 
         return true;
     }
+
+    /// <summary>
+    /// Whether the peer reset this one stream, with a code that means something. The HTTP client has the same exception for
+    /// a whole connection that was closed, that fell silent or on which nonsense came, and there with codes of its own
+    /// making: only its text tells them apart (where texts are trimmed away, the name of the text).
+    /// </summary>
+    private static bool IsStreamReset(HttpProtocolException error) =>
+        error.Message.Contains("reset the stream", StringComparison.Ordinal)
+        || (error.Message.StartsWith("net_http_http", StringComparison.Ordinal) && error.Message.Contains("stream_error", StringComparison.Ordinal));
 
     private static string Describe(Exception error) => $"{error.GetType().Name}: {error.Message}";
 }
