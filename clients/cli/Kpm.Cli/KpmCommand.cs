@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Reflection;
 using Kpm.Client;
-using Kpm.Client.Accounts;
 using Kpm.V1;
 
 namespace Kpm.Cli;
@@ -16,6 +15,7 @@ internal sealed class KpmCommand
     private readonly TimeProvider _time;
     private readonly Option<Uri?> _server = new("--server") { Description = "The server (KPM_SERVER; else the one that is signed in at, else http://127.0.0.1:5080)", Recursive = true, CustomParser = ParseServer };
     private readonly Option<string?> _data = new("--data") { Description = "The data folder (KPM_DATA; else a folder of the user)", Recursive = true };
+    private readonly Option<string?> _sharedKey = new("--shared-key") { Description = "The file of the key that the apps of this device share (KPM_SHARED_KEY; else a file of the user; \"off\" for none)", Recursive = true };
     private readonly Option<bool> _json = new("--json") { Description = "Answers as JSON, one value a line", Recursive = true };
 
     private KpmCommand(Terminal terminal, TimeProvider time)
@@ -51,8 +51,13 @@ internal sealed class KpmCommand
         var description = $"kpm: your vault, encrypted and signed on this device.{Environment.NewLine}{Environment.NewLine}"
             + "Secrets are asked for without echo. Where standard input is not a terminal they are read from it, one a line, in the order that each command states."
             + $"{Environment.NewLine}{Environment.NewLine}{ExitCodes.Help}";
-        var root = new RootCommand(description) { _server, _data, _json };
-        foreach (var command in AccountCommands.All(this).Concat(ItemCommands.All(this)).Concat(SyncCommands.All(this)))
+        var root = new RootCommand(description) { _server, _data, _sharedKey, _json };
+        IEnumerable<Command> commands =
+        [
+            .. SignInCommands.All(this), .. AccountCommands.All(this), .. DeviceCommands.All(this), .. TwoStepCommands.All(this), .. IdentityCommands.All(this),
+            .. SecurityCommands.All(this), .. ItemCommands.All(this), .. SyncCommands.All(this), .. SupportCommands.All(this),
+        ];
+        foreach (var command in commands)
         {
             root.Add(command);
         }
@@ -60,16 +65,46 @@ internal sealed class KpmCommand
         return root;
     }
 
-    private async Task<int> RunAsync(ParseResult parsed, Func<Invocation, CancellationToken, Task<int>> action, CancellationToken cancellationToken)
+    /// <summary>Makes the action of a command that needs neither a data folder nor an account.</summary>
+    public Command PlainCommand(string name, string description, Func<ParseResult, Terminal, CancellationToken, Task<int>> action)
+    {
+        var command = new Command(name, description);
+        command.SetAction((parsed, cancellationToken) => GuardAsync(parsed, _ => action(parsed, _terminal, cancellationToken), cancellationToken));
+        return command;
+    }
+
+    /// <summary>A command that only holds others; alone it shows its help.</summary>
+    public static Command Group(string name, string description, params Command[] commands)
+    {
+        var group = new Command(name, description);
+        foreach (var command in commands)
+        {
+            group.Add(command);
+        }
+
+        return group;
+    }
+
+    private Task<int> RunAsync(ParseResult parsed, Func<Invocation, CancellationToken, Task<int>> action, CancellationToken cancellationToken) => GuardAsync(
+        parsed,
+        async useServer =>
+        {
+            var folder = parsed.GetValue(_data) ?? Environment.GetEnvironmentVariable("KPM_DATA") ?? DefaultFolder();
+            var server = parsed.GetValue(_server) ?? ServerOfEnvironment() ?? KpmClient.ServerOf(folder) ?? DefaultServer;
+            useServer(server);
+            using var client = KpmClient.Open(Options(server, Path.GetFullPath(folder), SharedKeyFile(parsed)));
+            return await action(new Invocation(parsed, client, Path.GetFullPath(folder), _terminal, _time), cancellationToken);
+        },
+        cancellationToken);
+
+    /// <summary>The one place where errors become a sentence and an exit code.</summary>
+    private async Task<int> GuardAsync(ParseResult parsed, Func<Action<Uri>, Task<int>> action, CancellationToken cancellationToken)
     {
         _terminal.Json = parsed.GetValue(_json);
         var server = DefaultServer;
         try
         {
-            var folder = parsed.GetValue(_data) ?? Environment.GetEnvironmentVariable("KPM_DATA") ?? DefaultFolder();
-            server = parsed.GetValue(_server) ?? ServerOfEnvironment() ?? KpmClient.ServerOf(folder) ?? DefaultServer;
-            using var client = KpmClient.Open(Options(server, Path.GetFullPath(folder)));
-            return await action(new Invocation(parsed, client, _terminal, _time), cancellationToken);
+            return await action(used => server = used);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -83,10 +118,11 @@ internal sealed class KpmCommand
         }
     }
 
-    private KpmOptions Options(Uri server, string folder) => new()
+    private KpmOptions Options(Uri server, string folder, string? sharedKeyFile) => new()
     {
         Server = server,
         DataFolder = folder,
+        SharedKeyFile = sharedKeyFile,
         DeviceName = Environment.MachineName is { Length: > 0 and <= 100 } name ? name : "kpm",
         ApplicationId = "kpm-cli",
         ApplicationVersion = typeof(KpmCommand).Assembly.GetCustomAttribute<AssemblyFileVersionAttribute>()?.Version ?? "0",
@@ -96,6 +132,13 @@ internal sealed class KpmCommand
 
     private static string DefaultFolder() =>
         Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.Create), "kpm");
+
+    /// <summary>Beside the default data folder, not in the chosen one: apps with folders of their own share it.</summary>
+    private string? SharedKeyFile(ParseResult parsed)
+    {
+        var chosen = parsed.GetValue(_sharedKey) ?? Environment.GetEnvironmentVariable("KPM_SHARED_KEY");
+        return chosen is null or "" ? Path.Combine(DefaultFolder(), "shared-device.key") : chosen == "off" ? null : Path.GetFullPath(chosen);
+    }
 
     private static Uri? ServerOfEnvironment() => Environment.GetEnvironmentVariable("KPM_SERVER") is { Length: > 0 } text
         ? ToServer(text) ?? throw new UsageException("KPM_SERVER must be an address such as https://vault.example.com.")
@@ -113,54 +156,7 @@ internal sealed class KpmCommand
         return server;
     }
 
-    private static Uri? ToServer(string text) =>
+    /// <summary>An http or https address; null for anything else.</summary>
+    public static Uri? ToServer(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var server) && (server.Scheme == Uri.UriSchemeHttp || server.Scheme == Uri.UriSchemeHttps) ? server : null;
-}
-
-/// <summary>One run of a command.</summary>
-internal sealed record Invocation(ParseResult Parsed, KpmClient Client, Terminal Terminal, TimeProvider Time)
-{
-    public string NewId() => Guid.CreateVersion7(Time.GetUtcNow()).ToString("D");
-
-    public T? Value<T>(Option<T> option) => Parsed.GetValue(option);
-
-    public T Value<T>(Argument<T> argument) => Parsed.GetRequiredValue(argument);
-
-    /// <summary>Opens the vault with the main password; where there is none yet, lets the person choose one.</summary>
-    public async Task<OpenVault> OpenVaultAsync(CancellationToken cancellationToken)
-    {
-        if (Client.Account.SignedInAs is null && !Client.HasLocalVault)
-        {
-            throw new SignedOutException();
-        }
-
-        if (await Client.HasVaultAsync(cancellationToken))
-        {
-            return await Client.UnlockAsync(Terminal.Secret("Main password"), cancellationToken);
-        }
-
-        return await Client.CreateVaultAsync(NewMainPassword(null, []), null, cancellationToken);
-    }
-
-    /// <summary>Asks for a new main password until it is a good one; from a script a bad one ends the command.</summary>
-    public string NewMainPassword(string? accountPassword, IEnumerable<string> userInputs)
-    {
-        Terminal.Note("Choose the main password. It opens your vault, never leaves this device, and no one can restore it.");
-        while (true)
-        {
-            var password = Terminal.NewSecret("New main password");
-            var (problem, advice) = PasswordStrength.Judge(password, accountPassword, userInputs);
-            if (problem == MainPasswordProblem.None)
-            {
-                return password;
-            }
-
-            if (Console.IsInputRedirected)
-            {
-                throw new UsageException($"The main password is refused. {advice}");
-            }
-
-            Terminal.Note($"The main password is refused. {advice}");
-        }
-    }
 }

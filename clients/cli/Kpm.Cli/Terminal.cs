@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Kpm.Cli.Pictures;
 using Spectre.Console;
 
 namespace Kpm.Cli;
@@ -15,7 +16,11 @@ internal sealed class Terminal
     /// <summary>One JSON value a line instead of text for people.</summary>
     public bool Json { get; set; }
 
-    private static bool Interactive => !Console.IsInputRedirected;
+    /// <summary>A person can be asked.</summary>
+    public static bool Interactive => !Console.IsInputRedirected;
+
+    /// <summary>A person reads the notes on a screen.</summary>
+    private bool HasScreen => !Console.IsErrorRedirected && _notes.Profile.Capabilities.Ansi;
 
     /// <summary>Asks for a secret without echo; from a script, the next line of standard input.</summary>
     public string Secret(string prompt, bool optional = false)
@@ -56,6 +61,22 @@ internal sealed class Terminal
         return _notes.Prompt(preset is null ? text : text.DefaultValue(preset));
     }
 
+    /// <summary>Asks for a code that may be seen while it is typed; from a script, the next line of standard input.</summary>
+    public string Code(string prompt)
+    {
+        if (!Interactive)
+        {
+            return (Console.In.ReadLine() ?? throw new StepNeededException($"{prompt}: nothing more on standard input.")).Trim();
+        }
+
+        return _notes.Prompt(new TextPrompt<string>(Markup.Escape(prompt + ":"))).Trim();
+    }
+
+    /// <summary>Lets a person pick one; the first is preset. Scripts say it with an option.</summary>
+    public T Choose<T>(string prompt, IEnumerable<T> choices, Func<T, string> describe)
+        where T : notnull =>
+        _notes.Prompt(new SelectionPrompt<T>().Title(Markup.Escape(prompt)).UseConverter(choice => Markup.Escape(describe(choice))).AddChoices(choices));
+
     /// <summary>Asks yes or no; from a script the preset holds.</summary>
     public bool Confirm(string prompt, bool preset) => Interactive ? _notes.Prompt(new ConfirmationPrompt(Markup.Escape(prompt)) { DefaultValue = preset }) : preset;
 
@@ -67,6 +88,48 @@ internal sealed class Terminal
             Console.Error.WriteLine(text);
         }
     }
+
+    /// <summary>Draws a picture on the screen, as large as fits; nothing where there is no screen.</summary>
+    public void Draw(GreyPicture picture)
+    {
+        if (!HasScreen)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            var text = SixelSupport.Ask(Console.Error)
+                ? Drawing.Sixels(picture)
+                : Drawing.HalfBlocks(picture.ShrinkTo(Math.Max(1, _notes.Profile.Width - 1)), Shades());
+            Console.Error.WriteLine(text);
+        }
+    }
+
+    /// <summary>Draws a QR code on the screen; false where there is none, or it would not fit.</summary>
+    public bool DrawQr(string content)
+    {
+        var modules = QrCode.Of(content);
+        var drawing = Drawing.Qr(modules);
+        if (!HasScreen || modules.GetLength(0) + 4 > _notes.Profile.Width)
+        {
+            return false;
+        }
+
+        lock (_gate)
+        {
+            Console.Error.Write(drawing);
+        }
+
+        return true;
+    }
+
+    private Shades Shades() => _notes.Profile.Capabilities.ColorSystem switch
+    {
+        ColorSystem.TrueColor => Pictures.Shades.TrueColour,
+        ColorSystem.EightBit => Pictures.Shades.Palette,
+        _ => Pictures.Shades.Characters,
+    };
 
     /// <summary>The answer: text for a person, or the value as one line of JSON.</summary>
     public void Answer(string text, JsonNode json)
@@ -124,6 +187,9 @@ internal sealed class Terminal
 
 /// <summary>The command was used wrongly; the message says what to do.</summary>
 internal sealed class UsageException(string message) : Exception(message);
+
+/// <summary>A further step of the flow is needed, and nobody is there to take it; the message says which.</summary>
+internal sealed class StepNeededException(string message) : Exception(message);
 
 /// <summary>The thing that was named is not there, or there are several.</summary>
 internal sealed class NotFoundException(string message) : Exception(message);

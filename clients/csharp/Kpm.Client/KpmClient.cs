@@ -1,6 +1,7 @@
 using Grpc.Net.Client;
 using Kpm.Client.Accounts;
 using Kpm.Client.Kpm1;
+using Kpm.Client.Security;
 using Kpm.Client.Storage;
 using Kpm.V1;
 
@@ -14,6 +15,8 @@ public sealed class KpmClient : IDisposable
     private readonly GrpcChannel _channel;
     private readonly VaultService.VaultServiceClient _vaults;
     private readonly SessionKeeper _sessions;
+    private readonly ServerCalls _calls;
+    private readonly KeyHold _hold;
     private DeviceIdentity _device;
 
     private KpmClient(LocalStore store, KpmOptions options, GrpcChannel channel)
@@ -22,14 +25,47 @@ public sealed class KpmClient : IDisposable
         _options = options;
         _channel = channel;
         var invoker = channel.CreateCallInvoker();
+        var accounts = new AccountService.AccountServiceClient(invoker);
+        var verification = new VerificationService.VerificationServiceClient(invoker);
         _vaults = new VaultService.VaultServiceClient(invoker);
         _device = new DeviceIdentity(store.Device(options.Time));
-        _sessions = new SessionKeeper(store, options, new AccountService.AccountServiceClient(invoker), () => _device);
-        Account = new AccountClient(store, options, invoker, _sessions, () => _device, ReplaceDevice);
+        _sessions = new SessionKeeper(store, options, accounts, () => _device);
+        _calls = new ServerCalls(options, store, _sessions);
+        var connector = new DeviceConnector(store, options, () => _device, ReplaceDevice);
+        Registration = new RegistrationClient(_calls, connector, accounts, verification);
+        SignIn = new SignInClient(_calls, connector, store, options, accounts);
+        TwoStep = new TwoStepClient(_calls, connector, store, verification);
+        Identities = new IdentityClient(_calls, accounts);
+        Account = new AccountClient(_calls, store, accounts);
+        Devices = new DeviceClient(_calls, accounts);
+        Recovery = new RecoveryClient(_calls, accounts, verification);
+        Security = new SecurityClient(_calls, _sessions, accounts, _vaults);
+        _hold = new KeyHold(store, Devices, options.Time);
     }
 
-    /// <summary>Account and session.</summary>
+    /// <summary>From the first start to an active account.</summary>
+    public RegistrationClient Registration { get; }
+
+    /// <summary>Connecting this device to an account, and ending that.</summary>
+    public SignInClient SignIn { get; }
+
+    /// <summary>Two-step verification.</summary>
+    public TwoStepClient TwoStep { get; }
+
+    /// <summary>Identities of other providers.</summary>
+    public IdentityClient Identities { get; }
+
+    /// <summary>The account of the session.</summary>
     public AccountClient Account { get; }
+
+    /// <summary>The devices of the account.</summary>
+    public DeviceClient Devices { get; }
+
+    /// <summary>The ways back.</summary>
+    public RecoveryClient Recovery { get; }
+
+    /// <summary>What happened to the account.</summary>
+    public SecurityClient Security { get; }
 
     /// <summary>This device's id.</summary>
     public Guid DeviceId => _device.Id;
@@ -79,8 +115,17 @@ public sealed class KpmClient : IDisposable
     /// <summary>Whether the account has a vault that a main password opens; asks the server unless this device knows.</summary>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>False where the main password is still to be chosen.</returns>
-    public async Task<bool> HasVaultAsync(CancellationToken cancellationToken) =>
-        HasLocalVault || (await GetVaultAsync(cancellationToken)).Keyset is not null;
+    /// <exception cref="KeysHeldException">The server keeps the vault's keys back after a password reset.</exception>
+    public async Task<bool> HasVaultAsync(CancellationToken cancellationToken)
+    {
+        if (HasLocalVault)
+        {
+            return true;
+        }
+
+        await _hold.RequireNoneAsync(cancellationToken);
+        return (await GetVaultAsync(cancellationToken)).Keyset is not null;
+    }
 
     /// <summary>Makes the account's vault with a new main password, and enrols this device as its first.</summary>
     /// <param name="mainPassword">The new main password.</param>
@@ -97,6 +142,7 @@ public sealed class KpmClient : IDisposable
             throw new WeakMainPasswordException(problem, advice);
         }
 
+        await _hold.RequireNoneAsync(cancellationToken);
         var vault = await GetVaultAsync(cancellationToken);
         if (vault.Keyset is not null || vault.HeadSeq != 0)
         {
@@ -127,6 +173,7 @@ public sealed class KpmClient : IDisposable
     /// <returns>The open vault; the caller disposes it.</returns>
     /// <exception cref="Kpm1Exception">PASSWORD_WRONG, or what is wrong with the keyset or the log.</exception>
     /// <exception cref="VaultMissingException">The account has no vault yet.</exception>
+    /// <exception cref="KeysHeldException">The server keeps the vault's keys back after a password reset.</exception>
     public async Task<OpenVault> UnlockAsync(string mainPassword, CancellationToken cancellationToken)
     {
         if (_store.Vault() is not { } vault)
@@ -192,7 +239,7 @@ public sealed class KpmClient : IDisposable
 
         var request = new PushRequest { Atomic = true };
         request.Operations.AddRange(rows.Select(Outbox.ToMessage));
-        var response = await Account.SessionCallAsync(options => _vaults.PushAsync(request, options), cancellationToken);
+        var response = await _calls.SessionAsync(to => _vaults.PushAsync(request, to), cancellationToken);
         var applied = response.Results.Count == rows.Count && response.Results.All(result => result.ResultCase == OperationResult.ResultOneofCase.Applied);
         _store.Write(connection =>
         {
@@ -219,6 +266,7 @@ public sealed class KpmClient : IDisposable
 
     private async Task<VaultKeys> OpenRemoteAsync(VaultRow vault, string mainPassword, CancellationToken cancellationToken)
     {
+        await _hold.RequireNoneAsync(cancellationToken);
         var remote = await GetVaultAsync(cancellationToken);
         if (remote.Keyset is null)
         {
@@ -260,9 +308,9 @@ public sealed class KpmClient : IDisposable
     }
 
     private Task<GetVaultResponse> GetVaultAsync(CancellationToken cancellationToken) =>
-        Account.SessionCallAsync(options => _vaults.GetVaultAsync(new GetVaultRequest(), options), cancellationToken);
+        _calls.SessionAsync(to => _vaults.GetVaultAsync(new GetVaultRequest(), to), cancellationToken);
 
-    private OpenVault NewVault(VaultKeys keys) => new(_store, _options, keys, _device, _sessions, _vaults);
+    private OpenVault NewVault(VaultKeys keys) => new(_store, _options, keys, _device, _sessions, _vaults, _hold);
 
     private void ReplaceDevice()
     {

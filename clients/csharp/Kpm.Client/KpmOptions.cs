@@ -23,6 +23,12 @@ public sealed record KpmOptions
     /// <summary>The platform.</summary>
     public required Platform Platform { get; init; }
 
+    /// <summary>
+    /// The file of the key that the apps of this product family share on the device, made by the first one; the same for all
+    /// apps of one user. Null for an app that neither offers its account to others nor asks for theirs.
+    /// </summary>
+    public string? SharedKeyFile { get; init; }
+
     /// <summary>PBKDF2 iterations of a new keyset; 600,000 to 10,000,000.</summary>
     public uint Iterations { get; init; } = Kpm1.MainPassword.DefaultIterations;
 

@@ -24,13 +24,15 @@ public sealed class OpenVault : IDisposable
     private readonly LogVerifier _verifier;
     private readonly SyncEngine _engine;
     private readonly DeviceIdentity _device;
+    private readonly Accounts.KeyHold _hold;
 
-    internal OpenVault(LocalStore store, KpmOptions options, VaultKeys keys, DeviceIdentity device, Accounts.SessionKeeper sessions, VaultService.VaultServiceClient vaults)
+    internal OpenVault(LocalStore store, KpmOptions options, VaultKeys keys, DeviceIdentity device, Accounts.SessionKeeper sessions, VaultService.VaultServiceClient vaults, Accounts.KeyHold hold)
     {
         _store = store;
         _options = options;
         _keys = keys;
         _device = device;
+        _hold = hold;
         _maker = new OperationMaker(device, keys, options.Time);
         _verifier = new LogVerifier(keys);
         var rebaser = new Rebaser(_maker, keys, device.Id, options.Time);
@@ -150,11 +152,13 @@ public sealed class OpenVault : IDisposable
     /// <returns>When all is exchanged.</returns>
     /// <exception cref="Accounts.ServerException">No connection, or the server's error; edits stay queued.</exception>
     /// <exception cref="Accounts.SignedOutException">The session has ended.</exception>
+    /// <exception cref="Accounts.KeysHeldException">The server keeps the vault's keys back after a password reset.</exception>
     /// <exception cref="SyncStoppedException">The person must decide.</exception>
     /// <exception cref="Kpm1Exception">The server's log is not what honest devices wrote: nothing of it was stored.</exception>
     public async Task SyncAsync(Action<SyncEvent> report, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(report);
+        await _hold.RequireNoneAsync(cancellationToken);
         while (true)
         {
             using (var folderLock = FolderLock.TryAcquire(LockPath))
@@ -181,11 +185,13 @@ public sealed class OpenVault : IDisposable
     /// <returns>Never but by an exception.</returns>
     /// <exception cref="LocalStoreException">Another process of this data folder is doing this already.</exception>
     /// <exception cref="Accounts.SignedOutException">The session has ended.</exception>
+    /// <exception cref="Accounts.KeysHeldException">The server keeps the vault's keys back after a password reset.</exception>
     /// <exception cref="SyncStoppedException">The person must decide.</exception>
     /// <exception cref="Kpm1Exception">The server's log is not what honest devices wrote: nothing of it was stored.</exception>
     public async Task WatchAsync(Action<SyncEvent> report, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(report);
+        await _hold.RequireNoneAsync(cancellationToken);
         using var patience = new CancellationTokenSource(LockPatience, _options.Time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
         FileStream folderLock;

@@ -86,6 +86,10 @@ public sealed class ServerException : Exception
         return new ServerException(error, reason, metadata, violations, retryAfter);
     }
 
+    /// <summary>The server answered with what this version of the contract does not have.</summary>
+    internal static ServerException Unexpected(string message) =>
+        From(new RpcException(new Grpc.Core.Status(StatusCode.Unimplemented, $"The server's {message} holds nothing that this program knows; it may be older than the server.")));
+
     private static ErrorReason ReasonOf(string name)
     {
         var value = ErrorReasonReflection.Descriptor.FindTypeByName<Google.Protobuf.Reflection.EnumDescriptor>(nameof(ErrorReason)).FindValueByName(ReasonPrefix + name);

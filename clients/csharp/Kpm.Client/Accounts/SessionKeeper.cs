@@ -74,6 +74,7 @@ internal sealed class SessionKeeper(LocalStore store, KpmOptions options, Accoun
         AccessExpiresMs = session.AccessExpiresAt.ToDateTimeOffset().ToUnixTimeMilliseconds(),
         RefreshToken = session.RefreshToken,
         RefreshExpiresMs = session.RefreshExpiresAt.ToDateTimeOffset().ToUnixTimeMilliseconds(),
+        KeysHeldMs = session.KeysHeldUntil?.ToDateTimeOffset().ToUnixTimeMilliseconds(),
     };
 
     private async Task<string> RefreshAsync(SessionRow session, CancellationToken cancellationToken)

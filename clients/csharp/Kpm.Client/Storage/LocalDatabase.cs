@@ -9,7 +9,7 @@ namespace Kpm.Client.Storage;
 /// </summary>
 internal sealed class LocalDatabase : IDisposable
 {
-    private const int SchemaVersion = 1;
+    private const int SchemaVersion = 2;
 
     private const string Schema = """
         CREATE TABLE device(
@@ -17,7 +17,9 @@ internal sealed class LocalDatabase : IDisposable
             device_id BLOB NOT NULL,
             signing_key BLOB NOT NULL,
             agreement_public BLOB,
-            agreement_key BLOB) STRICT;
+            agreement_key BLOB,
+            linked INTEGER NOT NULL DEFAULT 0,
+            trusted_token TEXT) STRICT;
         CREATE TABLE session(
             one INTEGER PRIMARY KEY CHECK (one = 1),
             server TEXT NOT NULL,
@@ -27,7 +29,8 @@ internal sealed class LocalDatabase : IDisposable
             access_token TEXT NOT NULL,
             access_expires_ms INTEGER NOT NULL,
             refresh_token TEXT NOT NULL,
-            refresh_expires_ms INTEGER NOT NULL) STRICT;
+            refresh_expires_ms INTEGER NOT NULL,
+            keys_held_ms INTEGER) STRICT;
         CREATE TABLE vault(
             one INTEGER PRIMARY KEY CHECK (one = 1),
             server TEXT NOT NULL,
@@ -81,6 +84,14 @@ internal sealed class LocalDatabase : IDisposable
             state INTEGER NOT NULL,
             refusal TEXT) STRICT;
         CREATE INDEX outbox_subject ON outbox(subject_id, op_seq);
+        """;
+
+    /// <summary>What version 2 added: a device that had a vault was linked.</summary>
+    private const string FromVersion1 = """
+        ALTER TABLE device ADD COLUMN linked INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE device ADD COLUMN trusted_token TEXT;
+        ALTER TABLE session ADD COLUMN keys_held_ms INTEGER;
+        UPDATE device SET linked = 1 WHERE EXISTS (SELECT 1 FROM vault);
         """;
 
     private readonly SqliteConnection _connection;
@@ -170,12 +181,17 @@ internal sealed class LocalDatabase : IDisposable
         {
             case 0:
                 connection.Execute(Schema);
-                connection.Execute("PRAGMA user_version = 1");
-                return SchemaVersion;
+                break;
+            case 1:
+                connection.Execute(FromVersion1);
+                break;
             case SchemaVersion:
                 return version;
             default:
                 throw new LocalStoreException("The data folder was written by a newer version of this program; update it.");
         }
+
+        connection.Execute($"PRAGMA user_version = {SchemaVersion}");
+        return SchemaVersion;
     }
 }

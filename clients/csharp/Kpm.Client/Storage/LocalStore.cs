@@ -78,7 +78,7 @@ internal sealed class LocalStore : IDisposable
     public SessionRow? Session() => Read(connection => connection.QuerySingleOrDefault<SessionRow>(
         """
         SELECT server AS Server, account_id AS AccountId, email AS Email, session_id AS SessionId, access_token AS AccessToken,
-            access_expires_ms AS AccessExpiresMs, refresh_token AS RefreshToken, refresh_expires_ms AS RefreshExpiresMs
+            access_expires_ms AS AccessExpiresMs, refresh_token AS RefreshToken, refresh_expires_ms AS RefreshExpiresMs, keys_held_ms AS KeysHeldMs
         FROM session
         """));
 
@@ -92,6 +92,7 @@ internal sealed class LocalStore : IDisposable
         }
 
         WriteSession(connection, session);
+        connection.Execute("UPDATE device SET linked = 1");
         return connection.Execute(
             """
             INSERT INTO vault(one, server, account_id, email, generation, seq, chain_hash, last_generation, key_epoch, least_iterations, last_op_seq)
@@ -104,6 +105,17 @@ internal sealed class LocalStore : IDisposable
     public void SaveSession(SessionRow session) => Write(connection => WriteSession(connection, session));
 
     public void EndSession() => Write(connection => connection.Execute("DELETE FROM session"));
+
+    /// <summary>The hold on the keys has ended before its time.</summary>
+    public void EndHoldOnKeys() => Write(connection => connection.Execute("UPDATE session SET keys_held_ms = NULL"));
+
+    /// <summary>True once the server has connected this device to an account.</summary>
+    public bool IsDeviceLinked() => Read(connection => connection.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM device WHERE linked = 1)"));
+
+    /// <summary>What spares this device the second step; null for nothing.</summary>
+    public string? TrustedDeviceToken() => Read(connection => connection.ExecuteScalar<string?>("SELECT trusted_token FROM device"));
+
+    public void SetTrustedDeviceToken(string? token) => Write(connection => connection.Execute("UPDATE device SET trusted_token = @token", new { token }));
 
     public VaultRow? Vault() => Read(Vault);
 
@@ -130,8 +142,8 @@ internal sealed class LocalStore : IDisposable
 
     private static int WriteSession(SqliteConnection connection, SessionRow session) => connection.Execute(
         """
-        INSERT OR REPLACE INTO session(one, server, account_id, email, session_id, access_token, access_expires_ms, refresh_token, refresh_expires_ms)
-        VALUES (1, @Server, @AccountId, @Email, @SessionId, @AccessToken, @AccessExpiresMs, @RefreshToken, @RefreshExpiresMs)
+        INSERT OR REPLACE INTO session(one, server, account_id, email, session_id, access_token, access_expires_ms, refresh_token, refresh_expires_ms, keys_held_ms)
+        VALUES (1, @Server, @AccountId, @Email, @SessionId, @AccessToken, @AccessExpiresMs, @RefreshToken, @RefreshExpiresMs, @KeysHeldMs)
         """,
         session);
 

@@ -35,6 +35,9 @@ internal sealed record SessionRow
 
     public required long RefreshExpiresMs { get; init; }
 
+    /// <summary>Until when this session can't fetch the wrapped keys, by what the server said last; null for no hold.</summary>
+    public long? KeysHeldMs { get; init; }
+
     public Guid Account => new(AccountId, bigEndian: true);
 }
 

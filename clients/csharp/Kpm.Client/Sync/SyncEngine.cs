@@ -241,6 +241,9 @@ internal sealed class SyncEngine
                     _inFlight.Remove(result.Value.OpSeq);
                     Report(engine._store.Result(result.Value));
                     break;
+                case SyncEffect.Security security:
+                    report(new SyncEvent.Security(security.Happened));
+                    break;
                 case SyncEffect.Pong:
                     await WriteAsync(new SyncRequest { Pong = new Pong() }, cancellationToken);
                     break;
@@ -250,13 +253,22 @@ internal sealed class SyncEngine
                 case SyncEffect.Revoked revoked:
                     engine._local.EndSession();
                     await AcknowledgeRevocationAsync(cancellationToken);
-                    throw new SyncStoppedException(revoked.Reason == RevokedReason.SignedOut ? SyncStop.SignedOut : SyncStop.Revoked);
+                    throw new SyncStoppedException(ToStop(revoked.Reason));
                 case SyncEffect.Stop stop:
                     throw new SyncStoppedException(stop.Reason);
                 default:
                     throw new InvalidOperationException($"Unknown effect {effect.GetType().Name}.");
             }
         }
+
+        private static SyncStop ToStop(RevokedReason reason) => reason switch
+        {
+            RevokedReason.SignedOut => SyncStop.SignedOut,
+            RevokedReason.PasswordChanged => SyncStop.PasswordChanged,
+            RevokedReason.AccountDeletion or RevokedReason.AccountRemoved => SyncStop.AccountDeleted,
+            RevokedReason.AccountSuspended => SyncStop.AccountSuspended,
+            _ => SyncStop.Revoked,
+        };
 
         private async Task SendAsync(CancellationToken cancellationToken)
         {

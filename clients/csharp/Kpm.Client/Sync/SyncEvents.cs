@@ -29,6 +29,15 @@ public enum SyncStop
 
     /// <summary>The server says that this device was cloned.</summary>
     DeviceFork,
+
+    /// <summary>The account password was changed or reset on another device.</summary>
+    PasswordChanged,
+
+    /// <summary>The account is going to be deleted, or is gone.</summary>
+    AccountDeleted,
+
+    /// <summary>Support suspended the account.</summary>
+    AccountSuspended,
 }
 
 /// <summary>Synchronising stopped; what this device has stays as it is.</summary>
@@ -77,6 +86,10 @@ public abstract record SyncEvent
     /// <param name="Subject">The item.</param>
     /// <param name="Reason">Why, such as QUOTA_EXCEEDED.</param>
     public sealed record Refused(Guid Subject, string Reason) : SyncEvent;
+
+    /// <summary>Something happened to the account, on this or another device.</summary>
+    /// <param name="Happened">The event, as the server tells it; only an export proves it.</param>
+    public sealed record Security(SecurityEvent Happened) : SyncEvent;
 
     /// <summary>There is no connection; the next try follows.</summary>
     /// <param name="After">The time until the next try.</param>

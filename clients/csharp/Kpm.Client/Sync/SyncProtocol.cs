@@ -21,6 +21,9 @@ internal abstract record SyncEffect
     /// <summary>Renew the token inside the stream.</summary>
     public sealed record Renew : SyncEffect;
 
+    /// <summary>Tell the program what happened to the account.</summary>
+    public sealed record Security(SecurityEvent Happened) : SyncEffect;
+
     /// <summary>Send the receipt of the revocation; the stream ends for good.</summary>
     public sealed record Revoked(RevokedReason Reason) : SyncEffect;
 
@@ -84,6 +87,7 @@ internal sealed class SyncProtocol
             SyncResponse.MessageOneofCase.CaughtUp => HandleBookmark(message.CaughtUp.Seq),
             SyncResponse.MessageOneofCase.Ping => [.. HandleBookmark(message.Ping.HeadSeq), new SyncEffect.Pong()],
             SyncResponse.MessageOneofCase.OpResult => [new SyncEffect.Result(message.OpResult)],
+            SyncResponse.MessageOneofCase.SecurityEvent => [new SyncEffect.Security(message.SecurityEvent)],
             SyncResponse.MessageOneofCase.TokenExpiring => [new SyncEffect.Renew()],
             // A message that is newer than this program says nothing that it could act on.
             _ => [],

@@ -38,7 +38,7 @@ internal static class SyncCommands
     private static async Task<int> WatchAsync(Invocation run, CancellationToken cancellationToken)
     {
         using var vault = await run.OpenVaultAsync(cancellationToken);
-        run.Terminal.Note($"Watching as {run.Client.Account.SignedInAs}. Ctrl+C ends it.");
+        run.Terminal.Note($"Watching as {run.Client.SignIn.SignedInAs}. Ctrl+C ends it.");
         try
         {
             await vault.WatchAsync(
@@ -63,7 +63,7 @@ internal static class SyncCommands
         var status = vault.Status();
         run.Terminal.Answer(
             $"""
-            Account    {run.Client.Account.SignedInAs ?? "not signed in"}
+            Account    {run.Client.SignIn.SignedInAs ?? "not signed in"}
             Device     {run.Client.DeviceId}
             Verified   change {status.Seq} of generation {status.Generation}
             Items      {status.Items}
@@ -130,6 +130,9 @@ internal static class SyncCommands
                 break;
             case SyncEvent.Refused refused:
                 terminal.Note($"The server refused the edit of {Name(refused.Subject)} ({refused.Reason}). It is kept on this device.");
+                break;
+            case SyncEvent.Security security when security.Happened.Kind is not (SecurityEventKind.SignedIn or SecurityEventKind.SignedOut):
+                terminal.Note($"Your account: {SecurityCommands.Describe(security.Happened)}. If that was not you, run kpm security events.");
                 break;
             case SyncEvent.Offline offline:
                 terminal.Note($"No connection ({offline.Why}). Next try in {offline.After.TotalSeconds:0.#} s.");
