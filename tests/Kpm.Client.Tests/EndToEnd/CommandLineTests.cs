@@ -22,6 +22,7 @@ public sealed class CommandLineTests(RealServer server) : IClassFixture<RealServ
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["KPM_SERVER"] = server.Address.ToString();
+        start.Environment["KPM_SHARED_KEY"] = "off";
         foreach (var argument in new[] { RealServer.Built("clients/cli/Kpm.Cli", "kpm.dll"), "--data", folder }.Concat(arguments))
         {
             start.ArgumentList.Add(argument);
@@ -152,7 +153,7 @@ public sealed class CommandLineTests(RealServer server) : IClassFixture<RealServ
 
     private static void AssertNoPlainText(string folder)
     {
-        var files = Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".lock", StringComparison.Ordinal)).ToList();
+        var files = Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Where(file => !file.EndsWith(".lock", StringComparison.Ordinal) && !file.EndsWith(".sock", StringComparison.Ordinal)).ToList();
         Assert.NotEmpty(files);
         foreach (var file in files)
         {

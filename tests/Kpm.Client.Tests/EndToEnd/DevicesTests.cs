@@ -18,7 +18,7 @@ public sealed class DevicesTests(RealServer server) : IClassFixture<RealServer>
     private async Task<(KpmClient Device, OpenVault Vault)> SignInAsync(string email, string? folder = null)
     {
         var device = server.Device(folder);
-        await device.Account.SignInAsync(email, RealServer.AccountPassword, Cancellation);
+        await RealServer.SignInAsync(device, email, Cancellation);
         return (device, await device.UnlockAsync(RealServer.MainPasswordText, Cancellation));
     }
 
@@ -139,10 +139,10 @@ public sealed class DevicesTests(RealServer server) : IClassFixture<RealServer>
             var caughtUp = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             var watch = watching.WatchAsync(happened => _ = happened is SyncEvent.CaughtUp && caughtUp.TrySetResult(), Cancellation);
             await caughtUp.Task.WaitAsync(Patience, Cancellation);
-            await first.Account.RevokeDeviceAsync(second.DeviceId, Cancellation);
+            await first.Devices.RevokeAsync(second.DeviceId, Cancellation);
             var stopped = await Assert.ThrowsAsync<SyncStoppedException>(() => watch.WaitAsync(Patience, Cancellation));
             Assert.Equal(SyncStop.Revoked, stopped.Reason);
-            Assert.Null(second.Account.SignedInAs);
+            Assert.Null(second.SignIn.SignedInAs);
             queued = watching.Add(Note("queued while revoked"));
             await Assert.ThrowsAsync<SignedOutException>(() => SyncAsync(watching));
         }
@@ -164,10 +164,10 @@ public sealed class DevicesTests(RealServer server) : IClassFixture<RealServer>
         var (email, vault) = await server.AccountAsync(first, Cancellation);
         vault.Add(Note("stays"));
         await SyncAsync(vault);
-        await first.Account.SignOutAsync(Cancellation);
+        await first.SignIn.SignOutAsync(everywhere: false, Cancellation);
         await Assert.ThrowsAsync<SignedOutException>(() => SyncAsync(vault));
         Assert.Equal("stays", Assert.Single(vault.List()).Item!.Name);
-        await first.Account.SignInAsync(email, RealServer.AccountPassword, Cancellation);
+        await RealServer.SignInAsync(first, email, Cancellation);
         await SyncAsync(vault);
     }
 
@@ -179,16 +179,16 @@ public sealed class DevicesTests(RealServer server) : IClassFixture<RealServer>
         vault.Dispose();
         Assert.Equal(Kpm1Error.PasswordWrong, (await Assert.ThrowsAsync<Kpm1Exception>(() => first.UnlockAsync("wrong", Cancellation))).Error);
         using var second = server.Device();
-        Assert.Equal(ErrorReason.WrongCredentials, (await Assert.ThrowsAsync<ServerException>(() => second.Account.SignInAsync(email, "Wrong-Password-1", Cancellation))).Reason);
-        await second.Account.SignInAsync(email, RealServer.AccountPassword, Cancellation);
+        Assert.Equal(ErrorReason.WrongCredentials, (await Assert.ThrowsAsync<ServerException>(() => second.SignIn.WithPasswordAsync(email, "Wrong-Password-1", null, Cancellation))).Reason);
+        await RealServer.SignInAsync(second, email, Cancellation);
         Assert.Equal(Kpm1Error.PasswordWrong, (await Assert.ThrowsAsync<Kpm1Exception>(() => second.UnlockAsync("wrong", Cancellation))).Error);
         await Assert.ThrowsAsync<LocalStoreException>(() => second.CreateVaultAsync("another-good-main-password-81", null, Cancellation));
         using var opened = await second.UnlockAsync(RealServer.MainPasswordText, Cancellation);
         Assert.True(opened.IsEnrolled);
 
         using var third = server.Device();
-        var refused = await Assert.ThrowsAsync<ServerException>(() => third.Account.CreateAccountAsync(
-            new NewAccount { Email = "x@example.com", Password = "short", PasswordConfirmation = "short", Region = "AT", Language = "de", MarketingConsent = false, ConsentVersion = "1" }, Cancellation));
+        var refused = await Assert.ThrowsAsync<ServerException>(() => third.Registration.CreateAccountAsync(
+            new NewAccount { Email = "x@example.com", Password = "short", PasswordConfirmation = "short", Region = "AT", Language = "de", MarketingConsent = false, ConsentVersion = "1" }, null, Cancellation));
         Assert.Equal(ErrorReason.PasswordRejected, refused.Reason);
         Assert.True(refused.Violations.Count >= 3, "All broken rules at once.");
     }
@@ -197,10 +197,10 @@ public sealed class DevicesTests(RealServer server) : IClassFixture<RealServer>
     public async Task A_main_password_that_equals_the_account_password_or_is_weak_makes_no_vault()
     {
         using var device = server.Device();
-        var options = await device.Account.GetSignInOptionsAsync("en", "AT", Cancellation);
+        var options = await device.Registration.GetSignInOptionsAsync("en", "AT", Cancellation);
         var email = $"weak.{Guid.NewGuid():N}@example.com";
-        await device.Account.CreateAccountAsync(
-            new NewAccount { Email = email, Password = "Violet-otter-climbs-72-stairs", PasswordConfirmation = "Violet-otter-climbs-72-stairs", Region = "AT", Language = "de", MarketingConsent = false, ConsentVersion = options.MarketingConsent.Version }, Cancellation);
+        await device.Registration.CreateAccountAsync(
+            new NewAccount { Email = email, Password = "Violet-otter-climbs-72-stairs", PasswordConfirmation = "Violet-otter-climbs-72-stairs", Region = "AT", Language = "de", MarketingConsent = false, ConsentVersion = options.MarketingConsent.Version }, null, Cancellation);
         var same = await Assert.ThrowsAsync<WeakMainPasswordException>(() => device.CreateVaultAsync("Violet-otter-climbs-72-stairs", "Violet-otter-climbs-72-stairs", Cancellation));
         Assert.Equal(MainPasswordProblem.SameAsAccountPassword, same.Problem);
         var weak = await Assert.ThrowsAsync<WeakMainPasswordException>(() => device.CreateVaultAsync("password1", null, Cancellation));

@@ -37,7 +37,7 @@ public sealed partial class RealServer : IAsyncLifetime
     public async Task StartAsync()
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in new[] { Built("src/Kpm.Server", "Kpm.Server.dll"), "--data", DataFolder, "--listen", _listen })
+        foreach (var argument in new[] { Built("src/Kpm.Server", "Kpm.Server.dll"), "--data", DataFolder, "--listen", _listen, "--pages", "127.0.0.1:0" })
         {
             start.ArgumentList.Add(argument);
         }
@@ -107,8 +107,8 @@ public sealed partial class RealServer : IAsyncLifetime
     public async Task<(string Email, OpenVault Vault)> AccountAsync(KpmClient device, CancellationToken cancellationToken)
     {
         var email = $"ada.{Guid.NewGuid():N}@example.com";
-        var options = await device.Account.GetSignInOptionsAsync("de-AT", "", cancellationToken);
-        await device.Account.CreateAccountAsync(
+        var options = await device.Registration.GetSignInOptionsAsync("de-AT", "", cancellationToken);
+        await device.Registration.CreateAccountAsync(
             new NewAccount
             {
                 Email = email,
@@ -119,11 +119,16 @@ public sealed partial class RealServer : IAsyncLifetime
                 MarketingConsent = false,
                 ConsentVersion = options.MarketingConsent.Version,
             },
+            null,
             cancellationToken);
         var vault = await device.CreateVaultAsync(MainPasswordText, AccountPassword, cancellationToken);
-        await device.Account.ActivateAsync(await CodeForAsync(email), null, cancellationToken);
+        await device.Registration.ActivateAsync(await CodeForAsync(email), null, cancellationToken);
         return (email, vault);
     }
+
+    /// <summary>Connects the device, with no further step in between.</summary>
+    public static async Task<Account> SignInAsync(KpmClient device, string email, CancellationToken cancellationToken) =>
+        Assert.IsType<SignInOutcome.SignedIn>(await device.SignIn.WithPasswordAsync(email, AccountPassword, null, cancellationToken)).Account;
 
     /// <summary>What the build put beside its project, for the same configuration as this test.</summary>
     public static string Built(string project, string file)

@@ -94,11 +94,44 @@ public sealed class LocalStoreTests : IDisposable
     }
 
     [Fact]
+    public void A_folder_of_the_first_version_is_taken_over()
+    {
+        using (var store = LocalStore.Open(Folder))
+        {
+            store.Device(TimeProvider.System);
+            store.Connect(Session(Guid.NewGuid()));
+            store.Read(connection => connection.Execute(
+                "ALTER TABLE device DROP COLUMN linked; ALTER TABLE device DROP COLUMN trusted_token; ALTER TABLE session DROP COLUMN keys_held_ms; PRAGMA user_version = 1;"));
+        }
+
+        using var taken = LocalStore.Open(Folder);
+        Assert.True(taken.IsDeviceLinked());
+        Assert.Null(taken.TrustedDeviceToken());
+        Assert.Equal(("ada@example.com", null), (taken.Session()!.Email, taken.Session()!.KeysHeldMs));
+    }
+
+    [Fact]
+    public void What_belongs_to_a_device_goes_with_it()
+    {
+        using var store = LocalStore.Open(Folder);
+        store.Device(TimeProvider.System);
+        Assert.False(store.IsDeviceLinked());
+        store.Connect(Session(Guid.NewGuid()) with { KeysHeldMs = 7 });
+        store.SetTrustedDeviceToken("t");
+        store.EndHoldOnKeys();
+        Assert.Equal((true, "t", null), (store.IsDeviceLinked(), store.TrustedDeviceToken(), store.Session()!.KeysHeldMs));
+        store.EndSession();
+        Assert.Equal((true, "t"), (store.IsDeviceLinked(), store.TrustedDeviceToken()));
+        store.ReplaceDevice(TimeProvider.System);
+        Assert.Equal((false, null), (store.IsDeviceLinked(), store.TrustedDeviceToken()));
+    }
+
+    [Fact]
     public void A_newer_store_and_a_folder_that_cannot_be_used_are_told()
     {
         using (var store = LocalStore.Open(Folder))
         {
-            store.Read(connection => connection.Execute("PRAGMA user_version = 2"));
+            store.Read(connection => connection.Execute("PRAGMA user_version = 3"));
         }
 
         Assert.Contains("newer version", Assert.Throws<LocalStoreException>(() => LocalStore.Open(Folder)).Message, StringComparison.Ordinal);

@@ -49,7 +49,7 @@ internal sealed class Replica : IDisposable
             ApplicationVersion = "1",
             Platform = Platform.Linux,
             Time = time,
-        }, _keys, _device, null!, null!);
+        }, _keys, _device, null!, null!, null!);
     }
 
     public OpenVault Vault { get; }

@@ -1,0 +1,57 @@
+using System.Security.Cryptography;
+using Kpm.Client.Accounts;
+using Kpm.Client.Kpm1;
+using Kpm.Client.Storage;
+
+namespace Kpm.Client.Tests.Accounts;
+
+public sealed class SharedKeyTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("kpm-shared-").FullName;
+
+    private string Path => System.IO.Path.Combine(_folder, "new", "shared.key");
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Apps_that_start_together_read_one_key_in_a_file_of_their_user()
+    {
+        var keys = new byte[32][];
+        Parallel.For(0, keys.Length, i =>
+        {
+            using var key = SharedKey.OpenOrCreate(Path);
+            keys[i] = key.PublicKey;
+        });
+        Assert.Single(keys.Select(Convert.ToHexString).Distinct(StringComparer.Ordinal));
+        Assert.Equal([Path], Directory.GetFiles(System.IO.Path.GetDirectoryName(Path)!));
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Path));
+        }
+    }
+
+    [Fact]
+    public void A_proof_holds_for_its_method_and_its_token_alone()
+    {
+        using var key = SharedKey.OpenOrCreate(Path);
+        var proof = key.Prove("/m", "token", TimeProvider.System);
+        using var verifier = P256.VerificationKey(key.PublicKey);
+        bool Holds(string method, string token) => P256.Verify(
+            verifier, DeviceProofs.ToSign(method, token, proof.Time.ToDateTimeOffset().ToUnixTimeMilliseconds(), proof.Nonce.Span), proof.Signature.Span);
+        Assert.True(Holds("/m", "token"));
+        Assert.False(Holds("/n", "token"));
+        Assert.False(Holds("/m", "tokem"));
+    }
+
+    [Fact]
+    public void A_damaged_file_and_a_key_of_another_kind_are_told()
+    {
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(Path)!);
+        using var other = ECDsa.Create(ECCurve.NamedCurves.nistP384);
+        foreach (var content in new[] { [], new byte[5000], "no key"u8.ToArray(), other.ExportPkcs8PrivateKey() })
+        {
+            File.WriteAllBytes(Path, content);
+            Assert.Contains(Path, Assert.Throws<LocalStoreException>(() => SharedKey.OpenOrCreate(Path)).Message, StringComparison.Ordinal);
+        }
+    }
+}
