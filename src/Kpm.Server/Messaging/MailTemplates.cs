@@ -59,7 +59,7 @@ internal sealed class MailTemplates(MailOptions options)
             ["product"] = options.Product,
             ["language"] = chosen,
             ["subject"] = subject,
-            ["greeting"] = words["greeting"],
+            ["greeting"] = TextSections.Fill(words["greeting"], Value),
             ["footer"] = TextSections.Fill(words["footer"], Value),
             ["colon"] = words["colon"],
             ["or_key"] = words["or_key"],

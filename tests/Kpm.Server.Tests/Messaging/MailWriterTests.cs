@@ -23,6 +23,10 @@ public sealed class MailWriterTests
     [Theory]
     [InlineData("en")]
     [InlineData("de")]
+    [InlineData("fr")]
+    [InlineData("ru")]
+    [InlineData("es")]
+    [InlineData("ja")]
     public void Every_language_reads_back_as_it_was_written(string language)
     {
         var text = Templates.Render("activation", language, Values);
