@@ -14,6 +14,8 @@ internal sealed class StateDigest
         ("device", "last_seen_at"), // written, at most once a minute, by any call with a valid session
         ("mail", "attempts"),       // the delivery goes on meanwhile
         ("mail", "next_attempt_at"),
+        ("sms", "attempts"),
+        ("sms", "next_attempt_at"),
     ];
 
     /// <summary>Tables that a refused call changes on purpose: it is counted, and it may be shown a Security Check.</summary>
@@ -59,7 +61,7 @@ internal sealed class StateDigest
         {
             await Task.Delay(TimeSpan.FromMilliseconds(100), timeout.Token);
             var now = Of(database);
-            if (now.Tables["mail"] == last.Tables["mail"] && now.Tables["mail"].StartsWith("0 ", StringComparison.Ordinal) && now.Tables.SequenceEqual(last.Tables))
+            if (now.Tables["mail"] == last.Tables["mail"] && now.Tables["mail"].StartsWith("0 ", StringComparison.Ordinal) && now.Tables["sms"].StartsWith("0 ", StringComparison.Ordinal) && now.Tables.SequenceEqual(last.Tables))
             {
                 return now;
             }

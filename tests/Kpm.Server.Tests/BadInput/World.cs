@@ -10,7 +10,7 @@ namespace Kpm.Server.Tests.BadInput;
 internal sealed record BaseCall(IMessage Request, string? Token, TestDevice? Device = null);
 
 /// <summary>A running server with an active account, and a valid request for every rpc.</summary>
-public sealed class World : IAsyncLifetime
+public sealed partial class World : IAsyncLifetime
 {
     private readonly Storage.TempFolder _folder = new();
     private ServerProcess? _server;
@@ -98,6 +98,9 @@ public sealed class World : IAsyncLifetime
         {
             // The base requests register, mail and sign in more often than a person may.
             ["Kpm__Limits__ActivationResendInterval"] = "00:00:00.001",
+            // What a hash costs is not looked at here.
+            ["Kpm__PasswordHash__Cost"] = "4",
+            ["Kpm__Limits__SmsInterval"] = "00:00:00.001",
             // Every refused call would lead to a Security Check otherwise, which only a person can answer.
             ["Kpm__Limits__SecurityCheckWindow"] = "00:00:00.001",
             ["Kpm__Limits__MailedCheckInterval"] = "00:00:00.001",
@@ -128,9 +131,11 @@ public sealed class World : IAsyncLifetime
 
     /// <summary>The names under which valid requests of the rpc can be made, a stream's opening first; none for an rpc that was forgotten here.</summary>
     internal IReadOnlyList<string> Variants(MethodDescriptor method) =>
-        [.. Makers.Keys.Where(k => k == method.FullName || k.StartsWith(method.FullName + ":", StringComparison.Ordinal))];
+        [.. AllMakers.Select(m => m.Key).Where(k => k == method.FullName || k.StartsWith(method.FullName + ":", StringComparison.Ordinal))];
 
-    internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => Makers[variant](cancellationToken);
+    internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => AllMakers.First(m => m.Key == variant).Value(cancellationToken);
+
+    private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers => Makers.Concat(TwoStepMakers);
 
     internal TestDevice NewDevice() => new(Owner.Email);
 
