@@ -56,6 +56,14 @@ internal static class TextSections
         return result.Append(rest).ToString();
     }
 
+    /// <summary>Plain text for HTML, in elements and in quoted attributes. The files are UTF-8, so that letters stay letters.</summary>
+    public static string EscapeHtml(string text) => text
+        .Replace("&", "&amp;", StringComparison.Ordinal)
+        .Replace("<", "&lt;", StringComparison.Ordinal)
+        .Replace(">", "&gt;", StringComparison.Ordinal)
+        .Replace("\"", "&quot;", StringComparison.Ordinal)
+        .Replace("'", "&#39;", StringComparison.Ordinal);
+
     /// <summary>An embedded file.</summary>
     public static string Read(string resource)
     {

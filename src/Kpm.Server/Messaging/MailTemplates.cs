@@ -1,5 +1,4 @@
 using System.Collections.Frozen;
-using System.Net;
 using Kpm.Server.Rpc;
 
 namespace Kpm.Server.Messaging;
@@ -19,7 +18,7 @@ internal sealed class MailTemplates(MailOptions options)
 
     private static readonly FrozenDictionary<string, Language> All = Load();
     private static readonly MailLayout TextLayout = new(TextSections.Parse(TextSections.Read("mail/layout.txt")), "\n\n", v => v);
-    private static readonly MailLayout HtmlLayout = new(TextSections.Parse(TextSections.Read("mail/layout.html")), "\n", WebUtility.HtmlEncode);
+    private static readonly MailLayout HtmlLayout = new(TextSections.Parse(TextSections.Read("mail/layout.html")), "\n", TextSections.EscapeHtml);
 
     /// <summary>The languages that mails are written in.</summary>
     public static IEnumerable<string> Languages => All.Keys.Order(StringComparer.Ordinal);

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -61,5 +60,5 @@ internal sealed class PageLayout(Messaging.MailOptions options)
     private static string Raw(string piece, params (string Name, string Value)[] values) =>
         TextSections.Fill(Pieces[piece], name => values.Single(v => v.Name == name).Value);
 
-    private static string Escape(string text) => WebUtility.HtmlEncode(text);
+    private static string Escape(string text) => TextSections.EscapeHtml(text);
 }

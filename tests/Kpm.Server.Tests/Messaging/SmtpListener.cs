@@ -11,15 +11,15 @@ namespace Kpm.Server.Tests.Messaging;
 /// <summary>A mail as it arrived, without the dots that the transport doubles.</summary>
 internal sealed record ArrivedMail(string From, string To, string Content, bool Encrypted, string? Login);
 
-/// <summary>A small SMTP server that keeps what it gets. Its port is taken before it listens, so that it can be down first.</summary>
+/// <summary>A small SMTP server that keeps what it gets. Its port is bound before it listens, so that it can be down first and nobody else gets the port.</summary>
 internal sealed class SmtpListener : IAsyncDisposable
 {
-    private readonly TcpListener _listener;
+    private readonly Socket _listener;
     private readonly CancellationTokenSource _stop = new();
     private X509Certificate2? _certificate;
     private Task _running = Task.CompletedTask;
 
-    private SmtpListener(TcpListener listener) => _listener = listener;
+    private SmtpListener(Socket listener) => _listener = listener;
 
     public int Port { get; private init; }
 
@@ -27,14 +27,12 @@ internal sealed class SmtpListener : IAsyncDisposable
 
     public ConcurrentQueue<ArrivedMail> Received { get; } = [];
 
-    /// <summary>Finds a port that nothing listens at yet.</summary>
+    /// <summary>Takes a port; who connects is refused until <see cref="Start"/>.</summary>
     public static SmtpListener Reserve()
     {
-        var probe = new TcpListener(IPAddress.Loopback, 0);
-        probe.Start();
-        var port = ((IPEndPoint)probe.LocalEndpoint).Port;
-        probe.Stop();
-        return new SmtpListener(new TcpListener(IPAddress.Loopback, port)) { Port = port };
+        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        socket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        return new SmtpListener(socket) { Port = ((IPEndPoint)socket.LocalEndPoint!).Port };
     }
 
     /// <summary>Offers STARTTLS with a certificate of its own; returns it as PEM, to be trusted.</summary>
@@ -46,7 +44,7 @@ internal sealed class SmtpListener : IAsyncDisposable
 
     public void Start()
     {
-        _listener.Start();
+        _listener.Listen();
         _running = AcceptAsync();
     }
 
@@ -71,8 +69,9 @@ internal sealed class SmtpListener : IAsyncDisposable
         {
             try
             {
-                using var client = await _listener.AcceptTcpClientAsync(_stop.Token);
-                await ServeAsync(client);
+                using var client = await _listener.AcceptAsync(_stop.Token);
+                await using var stream = new NetworkStream(client);
+                await ServeAsync(stream);
             }
             catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException or System.Security.Authentication.AuthenticationException)
             {
@@ -81,9 +80,8 @@ internal sealed class SmtpListener : IAsyncDisposable
         }
     }
 
-    private async Task ServeAsync(TcpClient client)
+    private async Task ServeAsync(Stream stream)
     {
-        Stream stream = client.GetStream();
         var (reader, writer) = Wrap(stream);
         string from = "", to = "";
         string? login = null;
