@@ -113,6 +113,59 @@ public sealed class NewSecurityCheckTests
         Assert.Equal(0, Snapshot.Rows(server.Database, "security_check"));
     }
 
+    [Fact]
+    public async Task A_mailed_code_serves_the_address_that_it_was_mailed_to_and_no_other()
+    {
+        await using var server = await TestServer.StartAsync(new FakeTime());
+        using var owner = await server.CreateActiveAsync();
+        using var device = new TestDevice(server.Time);
+        var email = owner.Account!.Email;
+        var other = await DueAsync(server, device);
+        for (var i = 0; i < 3; i++)
+        {
+            await server.FailSignInAsync(device, email);
+        }
+
+        var check = (await server.Verification.NewSecurityCheckAsync(Mailed(email.ToUpperInvariant()))).Check;
+        var mail = await server.Mails.WaitAsync(email.ToUpperInvariant());
+
+        Assert.Empty(check.PicturePng);
+        Assert.Equal(6, check.Length);
+        Assert.Equal(6, mail.Code.Length);
+        Assert.Contains("Code", mail.Text, StringComparison.Ordinal);
+        Assert.NotNull((await server.Accounts.SignInAsync(Request(device, other, new SecurityCheckAnswer { CheckId = check.CheckId, Answer = mail.Code }))).SecurityCheckRequired);
+        // That was its one try.
+        Assert.NotNull((await server.Accounts.SignInAsync(Request(device, email, new SecurityCheckAnswer { CheckId = check.CheckId, Answer = mail.Code }))).SecurityCheckRequired);
+
+        server.Clock.Advance(TimeSpan.FromMinutes(1));
+        check = (await server.Verification.NewSecurityCheckAsync(Mailed(email))).Check;
+        mail = await server.Mails.WaitAsync(email, 2);
+        Assert.NotNull((await server.Accounts.SignInAsync(Request(device, email, new SecurityCheckAnswer { CheckId = check.CheckId, Answer = mail.Code }))).SignedIn);
+    }
+
+    [Fact]
+    public async Task A_code_is_mailed_whether_or_not_an_account_holds_the_address_once_a_minute_and_six_times_a_day()
+    {
+        var time = new FakeTime();
+        await using var server = await TestServer.StartAsync(time);
+        var email = AccountSteps.NewEmail();
+        for (var i = 0; i < 6; i++)
+        {
+            Assert.NotNull((await server.Verification.NewSecurityCheckAsync(Mailed(email))).Check);
+            var soon = await Refused.WithAsync(ErrorReason.RateLimited, server.Verification.NewSecurityCheckAsync(Mailed(email)));
+            Assert.Equal(i == 5 ? TimeSpan.FromDays(1) - TimeSpan.FromMinutes(5) : TimeSpan.FromMinutes(1), soon.RetryAfter);
+            await server.Mails.WaitAsync(email, i + 1);
+            time.Advance(TimeSpan.FromMinutes(1));
+        }
+
+        // The client is counted as the address is.
+        await Refused.WithAsync(ErrorReason.RateLimited, server.Verification.NewSecurityCheckAsync(Mailed(AccountSteps.NewEmail())));
+        time.Advance(TimeSpan.FromDays(1) - TimeSpan.FromMinutes(6));
+        Assert.NotNull((await server.Verification.NewSecurityCheckAsync(Mailed(email))).Check);
+    }
+
+    private static NewSecurityCheckRequest Mailed(string email) => new() { Delivery = SecurityCheckDelivery.Mail, Email = email, Language = "de" };
+
     private static SignInRequest Request(TestDevice device, string email, SecurityCheckAnswer answer) => new(device.SignInRequest(email)) { SecurityCheck = answer };
 
     /// <summary>An address at which a check is due.</summary>

@@ -45,17 +45,18 @@ internal sealed class Canvas(int width, int height)
         }
     }
 
-    /// <summary>A filled disc with a soft edge.</summary>
-    public void Disc(Vector2 centre, float radius)
+    /// <summary>A filled disc whose edge fades over some pixels, so that nobody takes it for a stroke.</summary>
+    public void Disc(Vector2 centre, float radius, float fade)
     {
-        var (left, right) = Range(centre.X - radius - 1, centre.X + radius + 1, width);
-        var (top, bottom) = Range(centre.Y - radius - 1, centre.Y + radius + 1, height);
+        var reach = radius + fade;
+        var (left, right) = Range(centre.X - reach, centre.X + reach, width);
+        var (top, bottom) = Range(centre.Y - reach, centre.Y + reach, height);
         for (var y = top; y < bottom; y++)
         {
             for (var x = left; x < right; x++)
             {
                 ref var ink = ref _ink[(y * width) + x];
-                ink = Math.Max(ink, Math.Clamp(radius + 0.5f - Vector2.Distance(new Vector2(x, y), centre), 0, 1));
+                ink = Math.Max(ink, Math.Clamp((reach - Vector2.Distance(new Vector2(x, y), centre)) / (2 * fade), 0, 1));
             }
         }
     }

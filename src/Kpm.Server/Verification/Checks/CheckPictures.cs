@@ -12,8 +12,8 @@ namespace Kpm.Server.Verification.Checks;
 internal sealed class CheckPictures : ICheckPictures
 {
     public const int Length = 6;
-    public const int Width = 250;
-    public const int Height = 84;
+    public const int Width = 310;
+    public const int Height = 96;
 
     private const float Paper = 13.2f;
     private const float InkDepth = 10.4f;
@@ -21,26 +21,26 @@ internal sealed class CheckPictures : ICheckPictures
 
     public string NewCharacters() => RandomNumberGenerator.GetString(Glyphs.Alphabet, Length);
 
-    public byte[] Draw(string characters)
+    public byte[] Draw(string characters) => Png.Write(Width, Height, Greys(characters));
+
+    /// <summary>The picture's pixels, 0 for black to 15 for white.</summary>
+    public static byte[] Greys(string characters)
     {
         var random = new Chance();
         var canvas = new Canvas(Width, Height);
         Characters(canvas, characters, random);
-        var others = new Canvas(Width, Height);
-        Discs(others, random);
-        canvas.Invert(others);
         var lines = new Canvas(Width, Height);
         Lines(lines, random);
         canvas.Invert(lines);
         Dashes(canvas, random);
-        return Png.Write(Width, Height, Develop(canvas, random));
+        return Develop(canvas, random);
     }
 
     private static void Characters(Canvas canvas, string characters, Chance random)
     {
-        var size = characters.Select(_ => random.Between(0.42f, 0.54f)).ToArray();
+        var size = characters.Select(_ => random.Between(0.5f, 0.6f)).ToArray();
         var widths = characters.Select((c, i) => Glyphs.WidthOf(c) * size[i]).ToArray();
-        var overlaps = characters.Select(_ => random.Between(-1.5f, 3.5f)).ToArray();
+        var overlaps = characters.Select(_ => random.Between(-6f, 0f)).ToArray();
         var total = widths.Sum() - overlaps.Skip(1).Sum();
         var fit = Math.Min(1, (Width - 22) / total);
         var left = (Width - (total * fit)) / 2;
@@ -48,11 +48,11 @@ internal sealed class CheckPictures : ICheckPictures
         for (var i = 0; i < characters.Length; i++)
         {
             left -= i == 0 ? 0 : overlaps[i] * fit;
-            var centre = new Vector2(left + (widths[i] * fit / 2), (Height / 2f) + random.Between(-7, 7));
+            var centre = new Vector2(left + (widths[i] * fit / 2), (Height / 2f) + random.Between(-8, 8));
             Character(canvas, characters[i], Matrix3x2.CreateTranslation(-Glyphs.WidthOf(characters[i]) / 2, -Glyphs.Height / 2)
                 * Matrix3x2.CreateScale(size[i] * fit, size[i] * random.Between(0.95f, 1.15f))
-                * Matrix3x2.CreateSkew(random.Between(-0.28f, 0.28f), 0)
-                * Matrix3x2.CreateRotation(random.Between(-0.33f, 0.33f))
+                * Matrix3x2.CreateSkew(random.Between(-0.16f, 0.16f), 0)
+                * Matrix3x2.CreateRotation(random.Between(-0.22f, 0.22f))
                 * Matrix3x2.CreateTranslation(centre), bend, random);
             left += widths[i] * fit;
         }
@@ -60,7 +60,7 @@ internal sealed class CheckPictures : ICheckPictures
 
     private static void Character(Canvas canvas, char character, Matrix3x2 place, Bend bend, Chance random)
     {
-        var pen = random.Between(3.4f, 5.2f);
+        var pen = random.Between(4.6f, 6.2f);
         foreach (var stroke in Glyphs.Of(character))
         {
             var points = Array.ConvertAll(stroke, p => bend.Of(Vector2.Transform(p, place)));
@@ -83,28 +83,19 @@ internal sealed class CheckPictures : ICheckPictures
     /// <summary>Lines across the characters, from edge to edge.</summary>
     private static void Lines(Canvas canvas, Chance random)
     {
-        for (var i = 0; i < 3; i++)
+        for (var i = 0; i < 2; i++)
         {
             Vector2 Somewhere(float x) => new(x * Width, random.Between(0.12f, 0.88f) * Height);
             var from = Somewhere(-0.02f);
             Vector2[] points = [from, .. Glyphs.Curve(from, Somewhere(0.3f), Somewhere(0.7f), Somewhere(1.02f), 40)];
-            Pull(canvas, points, random.Between(1.8f, 2.8f), random);
-        }
-    }
-
-    private static void Discs(Canvas canvas, Chance random)
-    {
-        for (var i = 0; i < 3; i++)
-        {
-            var x = (i + random.Between(0.1f, 0.9f)) / 3 * Width;
-            canvas.Disc(new Vector2(x, random.Between(0.1f, 0.9f) * Height), random.Between(12, 22));
+            Pull(canvas, points, random.Between(3f, 4f), random);
         }
     }
 
     /// <summary>Short strokes that look like parts of characters.</summary>
     private static void Dashes(Canvas canvas, Chance random)
     {
-        for (var i = 0; i < 26; i++)
+        for (var i = 0; i < 16; i++)
         {
             var from = new Vector2(random.Between(0, Width), random.Between(0, Height));
             var (sin, cos) = MathF.SinCos(random.Between(0, MathF.Tau));
@@ -129,10 +120,10 @@ internal sealed class CheckPictures : ICheckPictures
     /// <summary>One wave through the whole picture.</summary>
     private sealed class Bend(Chance random)
     {
-        private readonly float _highX = random.Between(1.5f, 3f);
-        private readonly float _highY = random.Between(2.5f, 5f);
-        private readonly float _longX = random.Between(28, 48);
-        private readonly float _longY = random.Between(45, 90);
+        private readonly float _highX = random.Between(1f, 2f);
+        private readonly float _highY = random.Between(2f, 4f);
+        private readonly float _longX = random.Between(44, 70);
+        private readonly float _longY = random.Between(60, 110);
         private readonly float _atX = random.Between(0, MathF.Tau);
         private readonly float _atY = random.Between(0, MathF.Tau);
 

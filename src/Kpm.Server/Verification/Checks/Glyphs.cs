@@ -6,7 +6,7 @@ namespace Kpm.Server.Verification.Checks;
 
 /// <summary>
 /// The characters of a Security Check as strokes of a pen, drawn for this purpose: capitals and digits that can't be taken
-/// for another one when they are bent (no 0 O Q D, 1 I L, 2 Z, 5 S, 6 G C, 8 B, U V).
+/// for another one when they are bent (not both E and F, T and 7, A and 4, H and N, X and Y, and so on).
 /// </summary>
 internal static class Glyphs
 {
@@ -18,22 +18,13 @@ internal static class Glyphs
         ['A'] = "M 2 100 L 42 0 L 82 100 M 17 64 L 67 64",
         ['C'] = "M 78 20 C 62 -8 4 -10 4 50 C 4 110 62 108 78 80",
         ['E'] = "M 68 0 L 4 0 L 4 100 L 68 100 M 4 49 L 58 49",
-        ['F'] = "M 68 0 L 4 0 L 4 100 M 4 48 L 56 48",
         ['H'] = "M 4 0 L 4 100 M 72 0 L 72 100 M 4 50 L 72 50",
-        ['J'] = "M 26 0 L 66 0 L 66 68 C 66 112 4 112 4 70",
         ['K'] = "M 4 0 L 4 100 M 70 0 L 4 58 M 26 39 L 74 100",
-        ['M'] = "M 4 100 L 8 0 L 48 66 L 88 0 L 92 100",
-        ['N'] = "M 4 100 L 4 0 L 72 100 L 72 0",
-        ['P'] = "M 4 100 L 4 0 L 36 0 C 88 0 88 56 36 56 L 4 56",
         ['R'] = "M 4 100 L 4 0 L 36 0 C 86 0 86 54 36 54 L 4 54 M 34 54 L 76 100",
         ['T'] = "M 0 0 L 78 0 M 39 0 L 39 100",
         ['U'] = "M 4 0 L 4 64 C 4 112 72 112 72 64 L 72 0",
-        ['W'] = "M 0 0 L 24 100 L 50 28 L 76 100 L 100 0",
         ['X'] = "M 4 0 L 74 100 M 74 0 L 4 100",
-        ['Y'] = "M 0 0 L 39 50 L 78 0 M 39 50 L 39 100",
         ['3'] = "M 4 14 C 20 -10 74 -6 70 26 C 67 46 44 48 28 48 C 56 48 80 54 75 78 C 68 110 16 108 0 84",
-        ['4'] = "M 58 100 L 58 0 L 2 68 L 82 68",
-        ['7'] = "M 2 0 L 74 0 L 30 100 M 26 52 L 68 52",
         ['9'] = "M 72 34 C 72 -12 4 -12 4 32 C 4 76 72 74 72 34 C 73 64 66 92 30 101",
     }.ToFrozenDictionary(g => g.Key, g => Parse(g.Value));
 
