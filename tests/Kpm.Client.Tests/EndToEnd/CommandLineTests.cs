@@ -9,64 +9,25 @@ public sealed class CommandLineTests(RealServer server) : IClassFixture<RealServ
 {
     private const string Secret = "Sesame-secret-of-the-item";
     private const string Name = "Zaubergarten";
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan Patience = CommandLine.Patience;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private sealed record Answer(int Code, string Output, string Notes)
-    {
-        public JsonNode Json => JsonNode.Parse(Output)!;
-    }
+    private readonly CommandLine _kpm = new(server);
 
-    private Process Start(string folder, string[] input, params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet") { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-        start.Environment["KPM_SERVER"] = server.Address.ToString();
-        start.Environment["KPM_SHARED_KEY"] = "off";
-        foreach (var argument in new[] { RealServer.Built("clients/cli/Kpm.Cli", "kpm.dll"), "--data", folder }.Concat(arguments))
-        {
-            start.ArgumentList.Add(argument);
-        }
-
-        var process = Process.Start(start)!;
-        foreach (var line in input)
-        {
-            process.StandardInput.WriteLine(line);
-        }
-
-        process.StandardInput.Close();
-        return process;
-    }
-
-    private async Task<Answer> RunAsync(string folder, string[] input, params string[] arguments)
-    {
-        using var process = Start(folder, input, arguments);
-        var output = process.StandardOutput.ReadToEndAsync(Cancellation);
-        var notes = process.StandardError.ReadToEndAsync(Cancellation);
-        await process.WaitForExitAsync(Cancellation).WaitAsync(Patience, Cancellation);
-        return new Answer(process.ExitCode, await output, await notes);
-    }
-
-    private async Task<string> CreateAccountAsync(string folder)
-    {
-        var email = $"cli.{Guid.NewGuid():N}@example.com";
-        var created = await RunAsync(folder, [RealServer.AccountPassword, RealServer.MainPasswordText], "--json", "create-account", "--email", email, "--region", "AT");
-        Assert.True(created.Code == 0, created.Notes);
-        Assert.Equal("pending", (string)created.Json["state"]!);
-        var activated = await RunAsync(folder, [await server.CodeForAsync(email)], "--json", "activate");
-        Assert.True(activated.Code == 0, activated.Notes);
-        return email;
-    }
+    private Task<Answer> RunAsync(string folder, string[] input, params string[] arguments) => _kpm.RunAsync(folder, input, arguments);
 
     [Fact]
     public async Task The_walk_of_the_readme()
     {
         var (first, second) = (server.NewFolder(), server.NewFolder());
-        var email = await CreateAccountAsync(first);
+        var email = await _kpm.CreateAccountAsync(first);
         var signedIn = await RunAsync(second, [RealServer.AccountPassword, RealServer.MainPasswordText], "sign-in", "--email", email);
         Assert.True(signedIn.Code == 0, signedIn.Notes);
 
-        using var watch = Start(second, [RealServer.MainPasswordText], "--json", "watch");
+        using var watch = _kpm.Start(second, "--json", "watch");
+        await watch.StandardInput.WriteLineAsync(RealServer.MainPasswordText.AsMemory(), Cancellation);
+        watch.StandardInput.Close();
         try
         {
             // The log of a new account: the device key, the keyset, the second device's key.
@@ -97,7 +58,7 @@ public sealed class CommandLineTests(RealServer server) : IClassFixture<RealServ
     public async Task Items_are_changed_found_and_removed()
     {
         var folder = server.NewFolder();
-        await CreateAccountAsync(folder);
+        await _kpm.CreateAccountAsync(folder);
         string[] main = [RealServer.MainPasswordText];
         Assert.Equal(0, (await RunAsync(folder, [.. main, "JBSW Y3DP EHPK 3PXP"], "add", "otp", "Token", "--issuer", "Example", "--algorithm", "sha256", "--folder", "Work")).Code);
         Assert.Equal(0, (await RunAsync(folder, [.. main, "4111111111111111", "123", ""], "add", "card", "Card", "--expiry-month", "12", "--expiry-year", "2031", "--field", "hotline=+43")).Code);
@@ -123,14 +84,7 @@ public sealed class CommandLineTests(RealServer server) : IClassFixture<RealServ
     public async Task Errors_are_one_friendly_line_with_an_exit_code()
     {
         var folder = server.NewFolder();
-        async Task Fails(int code, string text, string[] input, params string[] arguments)
-        {
-            var answer = await RunAsync(folder, input, arguments);
-            Assert.Equal(code, answer.Code);
-            Assert.Contains(text, answer.Notes, StringComparison.Ordinal);
-            Assert.Empty(answer.Output);
-            Assert.DoesNotContain("   at ", answer.Notes, StringComparison.Ordinal);
-        }
+        async Task Fails(int code, string text, string[] input, params string[] arguments) => (await RunAsync(folder, input, arguments)).Failed(code, text);
 
         await Fails(3, "kpm sign-in", [], "list");
         await Fails(2, "--email", [], "sign-in");
@@ -140,7 +94,7 @@ public sealed class CommandLineTests(RealServer server) : IClassFixture<RealServ
         await Fails(2, "region", [], "create-account", "--email", "a@example.com", "--region", "XX");
         await Fails(3, "is wrong", ["Wrong-Password-1"], "sign-in", "--email", "nobody@example.com");
         await Fails(5, "can't be reached", [RealServer.AccountPassword], "sign-in", "--email", "a@example.com", "--server", "http://127.0.0.1:9");
-        await CreateAccountAsync(folder);
+        await _kpm.CreateAccountAsync(folder);
         await Fails(3, "main password is wrong", ["wrong"], "list");
         await Fails(4, "There is no item", [RealServer.MainPasswordText], "show", "nothing");
         await Fails(4, "There is no device", [], "devices", "revoke", "ffff");

@@ -7,7 +7,7 @@ using Kpm.V1;
 namespace Kpm.Client.Tests.EndToEnd;
 
 /// <summary>The server as a process of its own, on a free port, with a data folder of its own.</summary>
-public sealed partial class RealServer : IAsyncLifetime
+public partial class RealServer : IAsyncLifetime
 {
     public const string AccountPassword = "Correct-Horse-7";
     public const string MainPasswordText = "violet-otter-climbs-72-stairs";
@@ -22,13 +22,20 @@ public sealed partial class RealServer : IAsyncLifetime
 
     public string MailFolder => Path.Combine(DataFolder, "mail");
 
-    public async ValueTask InitializeAsync() => await StartAsync();
+    public virtual async ValueTask InitializeAsync() => await StartAsync();
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         await KillAsync();
         Directory.Delete(_folder, recursive: true);
+        GC.SuppressFinalize(this);
     }
+
+    /// <summary>Options of the server beyond data and addresses.</summary>
+    protected virtual IEnumerable<string> Options => [];
+
+    /// <summary>A file of the test's own, not there yet.</summary>
+    public string NewFile(string name) => Path.Combine(_folder, Guid.NewGuid().ToString("N") + name);
 
     /// <summary>A folder for a device, not there yet.</summary>
     public string NewFolder() => Path.Combine(_folder, "device-" + Guid.NewGuid().ToString("N"));
@@ -37,7 +44,7 @@ public sealed partial class RealServer : IAsyncLifetime
     public async Task StartAsync()
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in new[] { Built("src/Kpm.Server", "Kpm.Server.dll"), "--data", DataFolder, "--listen", _listen, "--pages", "127.0.0.1:0" })
+        foreach (var argument in new[] { Built("src/Kpm.Server", "Kpm.Server.dll"), "--data", DataFolder, "--listen", _listen, "--pages", "127.0.0.1:0" }.Concat(Options))
         {
             start.ArgumentList.Add(argument);
         }
@@ -76,21 +83,46 @@ public sealed partial class RealServer : IAsyncLifetime
         }
     }
 
-    /// <summary>The newest code that was mailed to the address.</summary>
-    public async Task<string> CodeForAsync(string email)
+    /// <summary>The newest activation code that was mailed to the address.</summary>
+    public Task<string> CodeForAsync(string email) => FromMailAsync(email, Code());
+
+    /// <summary>The token of this kind, such as "reset", in the newest mail to the address that has one.</summary>
+    public Task<string> TokenForAsync(string email, string kind) => FromMailAsync(email, new Regex($@"^    (kpm-{kind}-[A-Za-z0-9_-]{{40,}})$", RegexOptions.Multiline));
+
+    /// <summary>What the pattern's group finds in the newest mail to the address in which it finds something.</summary>
+    public async Task<string> FromMailAsync(string email, Regex pattern)
     {
         for (var waited = Stopwatch.StartNew(); waited.Elapsed < Patience; await Task.Delay(50))
         {
-            var mails = Directory.Exists(MailFolder) ? Directory.GetFiles(MailFolder, "*.eml").Order(StringComparer.Ordinal).Select(File.ReadAllText) : [];
-            var mail = mails.LastOrDefault(text => text.Contains($"<{email}>", StringComparison.Ordinal));
-            if (mail is not null && Code().Match(mail) is { Success: true } match)
+            var mails = Directory.Exists(MailFolder) ? Directory.GetFiles(MailFolder, "*.eml").OrderDescending(StringComparer.Ordinal).Select(File.ReadAllText) : [];
+            var found = mails.Where(text => text.Contains($"<{email}>", StringComparison.Ordinal)).Select(text => pattern.Match(Unfolded(text))).FirstOrDefault(match => match.Success);
+            if (found is not null)
             {
-                return match.Groups[1].Value;
+                return found.Groups[1].Value;
             }
         }
 
-        throw new TimeoutException($"No mail came for {email}.");
+        throw new TimeoutException($"No such mail came for {email}: {pattern}");
     }
+
+    /// <summary>The newest digits that were sent by SMS to the number.</summary>
+    public async Task<string> SmsForAsync(string number)
+    {
+        var folder = Path.Combine(DataFolder, "sms");
+        for (var waited = Stopwatch.StartNew(); waited.Elapsed < Patience; await Task.Delay(50))
+        {
+            var messages = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.txt").OrderDescending(StringComparer.Ordinal).Select(File.ReadAllText) : [];
+            if (messages.FirstOrDefault(text => text.StartsWith($"To: {number}\n", StringComparison.Ordinal)) is { } message && Digits().Match(message, message.IndexOf('\n', StringComparison.Ordinal)) is { Success: true } match)
+            {
+                return match.Value;
+            }
+        }
+
+        throw new TimeoutException($"No SMS came for {number}.");
+    }
+
+    /// <summary>Quoted-printable lines as they were; enough for text in ASCII.</summary>
+    private static string Unfolded(string mail) => mail.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("=\n", "", StringComparison.Ordinal).Replace("=3D", "=", StringComparison.Ordinal);
 
     public KpmClient Device(string? folder = null) => KpmClient.Open(new KpmOptions
     {
@@ -147,6 +179,9 @@ public sealed partial class RealServer : IAsyncLifetime
     [GeneratedRegex(@"http://127\.0\.0\.1:\d+")]
     private static partial Regex ListensAt();
 
-    [GeneratedRegex(@"^    (\d{6})\r?$", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^    (\d{6})$", RegexOptions.Multiline)]
     private static partial Regex Code();
+
+    [GeneratedRegex(@"\d{6,8}")]
+    private static partial Regex Digits();
 }
