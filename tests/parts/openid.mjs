@@ -92,8 +92,9 @@ async function interact(provider, request, response) {
     response.end(form(details.uid));
     return;
   }
-  const result = details.prompt.name === 'login' ? { login: { accountId: sub } } : { [details.prompt.name]: {}, login: { accountId: sub } };
-  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: false });
+  // What was answered before is kept, or two prompts of one authorization would take turns for ever.
+  const result = { [details.prompt.name]: {}, login: { accountId: sub } };
+  await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
 }
 
 // What Apple demands of a client secret; the provider itself only knows the fixed one.

@@ -105,14 +105,14 @@ public partial class RealServer : IAsyncLifetime
         throw new TimeoutException($"No such mail came for {email}: {pattern}");
     }
 
-    /// <summary>The newest digits that were sent by SMS to the number.</summary>
-    public async Task<string> SmsForAsync(string number)
+    /// <summary>The newest digits that were sent by SMS to the number, other than those.</summary>
+    public async Task<string> SmsForAsync(string number, string other = "")
     {
         var folder = Path.Combine(DataFolder, "sms");
         for (var waited = Stopwatch.StartNew(); waited.Elapsed < Patience; await Task.Delay(50))
         {
             var messages = Directory.Exists(folder) ? Directory.GetFiles(folder, "*.txt").OrderDescending(StringComparer.Ordinal).Select(File.ReadAllText) : [];
-            if (messages.FirstOrDefault(text => text.StartsWith($"To: {number}\n", StringComparison.Ordinal)) is { } message && Digits().Match(message, message.IndexOf('\n', StringComparison.Ordinal)) is { Success: true } match)
+            if (messages.FirstOrDefault(text => text.StartsWith($"To: {number}\n", StringComparison.Ordinal)) is { } message && Digits().Match(message, message.IndexOf('\n', StringComparison.Ordinal)) is { Success: true } match && match.Value != other)
             {
                 return match.Value;
             }
