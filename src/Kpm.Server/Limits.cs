@@ -105,6 +105,21 @@ internal sealed record Limits
     /// <summary>A command is one line that a program writes at once; who writes nothing must not hold a connection.</summary>
     public TimeSpan AdminRequestTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>A case that no second operator approves lapses: what was true when it was proposed may not be any more.</summary>
+    public TimeSpan SupportCaseLifetime { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>From the approval of a reset of two-step verification to its effect: time for its owner to read the mail and cancel, over a weekend too.</summary>
+    public TimeSpan TwoStepResetDelay { get; init; } = TimeSpan.FromHours(72);
+
+    /// <summary>How long a change of region can be undone.</summary>
+    public TimeSpan RegionChangeUndo { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>Pending accounts at one address that support is shown.</summary>
+    public int SupportPendingAccounts { get; init; } = 10;
+
+    /// <summary>Cases or events on a page for support unless asked otherwise.</summary>
+    public int SupportPageSize { get; init; } = 50;
+
     /// <summary>When an operator was last seen is written this often, so that not every call writes.</summary>
     public TimeSpan OperatorSeenInterval { get; init; } = TimeSpan.FromMinutes(1);
 

@@ -72,6 +72,12 @@ internal static class ServerApp
         app.MapGrpcService<AccountGrpcService>();
         app.MapGrpcService<VerificationGrpcService>();
         app.MapGrpcService<VaultGrpcService>();
+        Listener[] support = [.. options.SupportListen.Length > 0 ? [Listener.Support] : Array.Empty<Listener>(), .. options.SupportPublic ? [Listener.Main] : Array.Empty<Listener>()];
+        if (support.Length > 0)
+        {
+            app.MapGrpcService<SupportGrpcService>().WithMetadata(new ServedOn(support));
+        }
+
         var everywhere = new ServedOn(Listener.Main, Listener.Support);
         app.MapGrpcHealthChecksService().WithMetadata(everywhere);
         app.MapPages(options);
@@ -209,5 +215,6 @@ internal static class ServerApp
         services.GetRequiredService<AccountGrpcService>();
         services.GetRequiredService<VerificationGrpcService>();
         services.GetRequiredService<VaultGrpcService>();
+        services.GetRequiredService<SupportGrpcService>();
     }
 }

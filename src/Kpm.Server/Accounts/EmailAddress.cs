@@ -28,6 +28,19 @@ internal sealed record EmailAddress
     /// <summary>The address on the envelope: the domain in its ASCII form.</summary>
     public string Mailbox { get; }
 
+    /// <summary>For somebody who may know that an address is there and not which: "a•••@e••••••.org".</summary>
+    public string Masked
+    {
+        get
+        {
+            var at = Text.IndexOf('@', StringComparison.Ordinal);
+            var labels = Text[(at + 1)..].Split('.');
+            return First(Text) + "•••@" + string.Join('.', [.. labels[..^1].Select(l => First(l) + new string('•', l.Length - First(l).Length)), labels[^1]]);
+
+            static string First(string text) => text.EnumerateRunes().First().ToString();
+        }
+    }
+
     /// <summary>Two addresses with the same key are the same address.</summary>
     public string Key { get; }
 

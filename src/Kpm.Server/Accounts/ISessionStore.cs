@@ -66,6 +66,8 @@ internal enum SignInOutcome
     TicketInvalid,
     SecondFactorInvalid,
     FactorNotSetUp,
+    /// <summary>Support suspended the account.</summary>
+    Suspended,
 }
 
 /// <summary>The outcome, and the sessions of the device that the new one ended.</summary>

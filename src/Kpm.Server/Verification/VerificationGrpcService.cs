@@ -19,7 +19,8 @@ internal sealed class VerificationGrpcService(
     RemoveFactor removeFactor,
     GenerateRecoveryCodes generateRecoveryCodes,
     ListTrustedDevices listTrustedDevices,
-    ForgetTrustedDevice forgetTrustedDevice) : VerificationService.VerificationServiceBase
+    ForgetTrustedDevice forgetTrustedDevice,
+    CancelSupportCase cancelSupportCase) : VerificationService.VerificationServiceBase
 {
     public override Task<NewSecurityCheckResponse> NewSecurityCheck(NewSecurityCheckRequest request, ServerCallContext context) => newSecurityCheck.HandleAsync(request, context);
 
@@ -50,4 +51,5 @@ internal sealed class VerificationGrpcService(
     public override Task<ListTrustedDevicesResponse> ListTrustedDevices(ListTrustedDevicesRequest request, ServerCallContext context) => listTrustedDevices.HandleAsync(request, context);
 
     public override Task<ForgetTrustedDeviceResponse> ForgetTrustedDevice(ForgetTrustedDeviceRequest request, ServerCallContext context) => forgetTrustedDevice.HandleAsync(request, context);
+    public override Task<CancelSupportCaseResponse> CancelSupportCase(CancelSupportCaseRequest request, ServerCallContext context) => cancelSupportCase.HandleAsync(request, context);
 }

@@ -12,6 +12,7 @@ internal static class VerificationServices
         .AddSingleton<ActivateAccount>()
         .AddSingleton<DiscardPendingAccount>()
         .AddSingleton<ResendActivation>()
+        .AddSingleton<CancelSupportCase>()
         .AddSingleton<ActivationMails>()
         .AddGuard()
         .AddTwoStep()

@@ -58,6 +58,11 @@ internal sealed class SignInCompletion(
 {
     public async Task<SignInStep> CompleteAsync(ProvenSignIn proven, CancellationToken cancellationToken)
     {
+        if (proven.Account.SuspendedAt is not null)
+        {
+            throw Errors.Of(ErrorReason.AccountSuspended);
+        }
+
         RequireApplication(proven);
         if (!proven.TwoStepPassed && await twoStep.BeginAsync(proven, cancellationToken) is { } required)
         {
@@ -112,6 +117,8 @@ internal sealed class SignInCompletion(
                 throw Errors.Of(ErrorReason.WrongCredentials);
             case SignInOutcome.DeviceConflict:
                 throw Errors.Of(ErrorReason.DeviceConflict);
+            case SignInOutcome.Suspended:
+                throw Errors.Of(ErrorReason.AccountSuspended);
             case SignInOutcome.TicketInvalid:
                 throw Errors.Of(ErrorReason.TicketInvalid);
             case SignInOutcome.FactorNotSetUp:

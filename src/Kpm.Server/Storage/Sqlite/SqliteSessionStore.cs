@@ -143,9 +143,14 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
     private static SignInResult SignIn(SqliteConnection connection, SignInWrite write)
     {
         var (device, session) = (write.Device, write.Session);
-        if (SqliteAccountStore.Find(connection, device.AccountId) is not { State: AccountState.Active })
+        if (SqliteAccountStore.Find(connection, device.AccountId) is not { State: AccountState.Active } account)
         {
             return new SignInResult(SignInOutcome.NoAccount, []);
+        }
+
+        if (account.SuspendedAt is not null)
+        {
+            return new SignInResult(SignInOutcome.Suspended, []);
         }
 
         var linked = SqliteDeviceStore.Find(connection, device.DeviceId);
