@@ -12,12 +12,13 @@ public sealed partial class HouseTests
         ["AccountService"] = "Accounts",
         ["VerificationService"] = "Verification",
         ["VaultService"] = "Vaults",
+        ["SupportService"] = "Support",
     };
 
     public static TheoryData<string, string> Rpcs()
     {
         var data = new TheoryData<string, string>();
-        foreach (var file in (FileDescriptor[])[AccountServiceReflection.Descriptor, VerificationServiceReflection.Descriptor, VaultServiceReflection.Descriptor])
+        foreach (var file in (FileDescriptor[])[AccountServiceReflection.Descriptor, VerificationServiceReflection.Descriptor, VaultServiceReflection.Descriptor, SupportServiceReflection.Descriptor])
         {
             foreach (var service in file.Services)
             {

@@ -169,7 +169,7 @@ internal sealed class SqliteSupportStore(SqliteDatabase database) : ISupportStor
         var undone = SqliteSupportCases.Update(connection, row.Ended(SupportCaseState.Undone));
         SetRegion(connection, row.AccountId, row.FormerRegion);
         SqliteSecurityLog.Append(connection, row.AccountId, SupportNotes.Undone(undone, caller.Name, reason), now);
-        SqliteMailOutbox.Insert(connection, mail(account, undone));
+        SqliteMailOutbox.Insert(connection, mail(account, row));
         return new CaseResult(CaseOutcome.Done, undone);
     }
 
