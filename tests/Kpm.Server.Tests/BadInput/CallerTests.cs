@@ -66,7 +66,9 @@ public sealed class CallerTests(World world) : IClassFixture<World>
 
         var outcome = await world.Client.CallAsync(rpc, call.Request.ToByteArray(), new string('A', 43), Cancelled);
 
-        Assert.Equal(Rpcs.AuthenticationOf(rpc) != Authentication.Anonymous, outcome.Reason == Outcome.NameOf(ErrorReason.SessionInvalid));
+        var demanded = Rpcs.AuthenticationOf(rpc);
+        Assert.Equal(demanded is not (Authentication.Anonymous or Authentication.Operator), outcome.Reason == Outcome.NameOf(ErrorReason.SessionInvalid));
+        Assert.Equal(demanded is Authentication.Operator, outcome.Reason == Outcome.NameOf(ErrorReason.OperatorInvalid));
     }
 
     [Theory]

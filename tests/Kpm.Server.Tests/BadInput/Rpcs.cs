@@ -8,7 +8,7 @@ internal static class Rpcs
 {
     public static IReadOnlyList<MethodDescriptor> All { get; } =
     [
-        .. new[] { AccountServiceReflection.Descriptor, VerificationServiceReflection.Descriptor, VaultServiceReflection.Descriptor }
+        .. new[] { AccountServiceReflection.Descriptor, VerificationServiceReflection.Descriptor, VaultServiceReflection.Descriptor, SupportServiceReflection.Descriptor }
             .SelectMany(f => f.Services).SelectMany(s => s.Methods),
     ];
 

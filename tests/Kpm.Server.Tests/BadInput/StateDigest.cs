@@ -12,6 +12,7 @@ internal sealed class StateDigest
     private static readonly HashSet<(string Table, string Column)> Volatile =
     [
         ("device", "last_seen_at"), // written, at most once a minute, by any call with a valid session
+        ("operator", "last_used_at"), // the same, by any call with an operator's credential
         ("mail", "attempts"),       // the delivery goes on meanwhile
         ("mail", "next_attempt_at"),
         ("sms", "attempts"),

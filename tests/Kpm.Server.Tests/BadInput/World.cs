@@ -76,6 +76,8 @@ public sealed partial class World : IAsyncLifetime
         ["kpm.v1.VaultService.Sync:revoked_ack"] = async c => await SyncAsync(_ => new SyncRequest { RevokedAck = new RevokedAck() }, c),
     };
 
+    private SupportMakers Operators => field ??= new SupportMakers(this);
+
     internal ServerProcess Server => _server!;
 
     /// <summary>One channel for all, so that what the server holds for connections does not grow with the tests.</summary>
@@ -107,11 +109,15 @@ public sealed partial class World : IAsyncLifetime
             ["Kpm__Limits__MailedChecksPerDay"] = "10000",
             // A wait for a seq that never comes need not be long to be seen.
             ["Kpm__Limits__MinSeqTimeout"] = "00:00:00.100",
+            ["Kpm__SupportPublic"] = "true",
+            // What the jobs tidy up would look like what a refused call has changed.
+            ["Kpm__Limits__SweepInterval"] = "1.00:00:00",
             // Collects early, so that what the process holds is what it needs.
             ["DOTNET_GCgen0size"] = "0x1000000",
             ["DOTNET_GCConserveMemory"] = "7",
         });
         _connection = _server.Connect();
+        await Operators.InitializeAsync(cancellationToken);
         await ActivatedAsync(Owner, cancellationToken);
         await ActivatedAsync(Visitor, cancellationToken);
         await Owner.EnrolAsync(Connection, cancellationToken);
@@ -135,7 +141,7 @@ public sealed partial class World : IAsyncLifetime
 
     internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => AllMakers.First(m => m.Key == variant).Value(cancellationToken);
 
-    private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers => Makers.Concat(TwoStepMakers);
+    private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers => Makers.Concat(TwoStepMakers).Concat(Operators.All);
 
     internal TestDevice NewDevice() => new(Owner.Email);
 
