@@ -44,6 +44,6 @@ CREATE TABLE support_case (
 
 -- One case of a kind may be on its way.
 CREATE UNIQUE INDEX support_case_on_its_way ON support_case (account_id, kind) WHERE state IN (1, 2);
-CREATE INDEX support_case_of_account ON support_case (account_id, proposed_at, case_id) WHERE due_at IS NOT NULL;
+CREATE INDEX support_case_of_account ON support_case (account_id, proposed_at, case_id);
 CREATE INDEX support_case_open ON support_case (proposed_at, case_id) WHERE due_at IS NOT NULL;
 CREATE INDEX support_case_by_due ON support_case (due_at) WHERE due_at IS NOT NULL;
