@@ -109,6 +109,13 @@ internal static class CommandLine
             {
                 RejectUnknown(child, property.PropertyType);
             }
+            else if (property.PropertyType is { IsGenericType: true } named && named.GetGenericTypeDefinition() == typeof(Dictionary<,>))
+            {
+                foreach (var entry in child.GetChildren())
+                {
+                    RejectUnknown(entry, named.GetGenericArguments()[1]);
+                }
+            }
         }
     }
 }
