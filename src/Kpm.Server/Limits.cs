@@ -249,6 +249,12 @@ internal sealed record Limits
     /// <summary>Devices on a page of ListDevices unless asked otherwise.</summary>
     public int DevicesPageSize { get; init; } = 50;
 
+    /// <summary>Applications on a page of ListApplications unless asked otherwise.</summary>
+    public int ApplicationsPageSize { get; init; } = 50;
+
+    /// <summary>Security events on a page unless asked otherwise, and in one turn of a stream or an export.</summary>
+    public int SecurityEventsPageSize { get; init; } = 50;
+
     /// <summary>Calls and streams that run when the server stops get this long to end.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -11,14 +11,14 @@ internal sealed class RegionCatalogue
 {
     private readonly CatalogueFile _file;
     private readonly FrozenDictionary<string, CatalogueRegion> _regions;
-    private readonly FrozenSet<string> _applications;
+    private readonly FrozenDictionary<string, CatalogueApplication> _applications;
 
     private RegionCatalogue(CatalogueFile file)
     {
         _file = file;
         _regions = file.Regions.ToFrozenDictionary(r => r.Code, StringComparer.Ordinal);
         RegionsByName = [.. file.Regions.OrderBy(r => r.Name, StringComparer.InvariantCulture).Select(r => r.ToContract())];
-        _applications = file.Applications.Select(a => a.Id).ToFrozenSet(StringComparer.Ordinal);
+        _applications = file.Applications.ToFrozenDictionary(a => a.Id, StringComparer.Ordinal);
     }
 
     public CatalogueFile File => _file;
@@ -37,9 +37,17 @@ internal sealed class RegionCatalogue
     public CatalogueRegion? Find(string code) => _regions.GetValueOrDefault(code);
 
     /// <summary>The name that people know it by.</summary>
-    public string NameOfApplication(string id) => _file.Applications.Single(a => a.Id == id).Name;
+    public string NameOfApplication(string id) => _applications[id].Name;
 
-    public bool HasApplication(string id) => _applications.Contains(id);
+    public bool HasApplication(string id) => _applications.ContainsKey(id);
+
+    /// <summary>The application is in the catalogue, and this version of it is no longer served.</summary>
+    public bool IsTooOld(string applicationId, string version) =>
+        _applications.TryGetValue(applicationId, out var application) && AppVersion.IsOlder(version, application.MinimumVersion);
+
+    /// <summary>The applications on offer in a region, in the order of the catalogue.</summary>
+    public IReadOnlyList<CatalogueApplication> ApplicationsOf(string region) =>
+        Find(region) is { } found ? [.. _file.Applications.Where(a => found.Applications.Contains(a.Id, StringComparer.Ordinal))] : [];
 
     /// <summary>The region that a locale names, else the one its language suggests, else the default one.</summary>
     public string RegionOf(string locale)
@@ -89,6 +97,9 @@ internal sealed record CatalogueApplication
 {
     public required string Id { get; init; }
     public required string Name { get; init; }
+
+    /// <summary>Older versions get UPGRADE_REQUIRED when they register or sign in.</summary>
+    public required string MinimumVersion { get; init; }
 }
 
 internal sealed record CatalogueMethod

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
 using Kpm.Server.Rpc;
 using Kpm.V1;
@@ -12,7 +13,7 @@ internal sealed class GetVault(IVaultStore store, TimeProvider time, Limits limi
     {
         var caller = context.Caller();
         await SeqWait.UntilAsync(store, caller.AccountId, request.MinSeq, time, limits, context.CancellationToken);
-        var vault = store.Vault(caller.AccountId);
+        var vault = store.Vault(caller.AccountId, caller.SessionId);
         return new GetVaultResponse
         {
             VaultId = caller.AccountId.ToWire(),
@@ -22,6 +23,7 @@ internal sealed class GetVault(IVaultStore store, TimeProvider time, Limits limi
             CompactedSeq = vault.State.CompactedSeq,
             ChainHash = ByteString.CopyFrom(vault.State.ChainHash),
             Keyset = vault.Keyset,
+            KeysHeldUntil = vault.KeysHeldUntil?.ToTimestamp(),
         };
     }
 }

@@ -13,7 +13,11 @@ internal interface IVaultStore
     /// <summary>Everything that opening a stream needs, from one snapshot.</summary>
     StreamStart Start(Guid accountId, Guid sessionId, Guid deviceId, ulong cursor);
 
-    VaultWithKeyset Vault(Guid accountId);
+    /// <summary>The vault as a session may see it: without the keyset while the session is under the hold after a password reset.</summary>
+    VaultWithKeyset Vault(Guid accountId, Guid sessionId);
+
+    /// <summary>The account's security events after one of them, in order, at most so many.</summary>
+    IReadOnlyList<SecurityEvent> SecurityEvents(Guid accountId, ulong afterSeq, int most);
 
     /// <summary>
     /// The changes after a seq, in order, without a gap: at most <paramref name="maxEntries"/>, and no further one once
@@ -42,6 +46,12 @@ internal sealed record StreamStart
     /// <summary>The session is live, and its device not revoked.</summary>
     public required bool SessionLive { get; init; }
 
+    /// <summary>Until when the wrapped keys are withheld from the session; null for no hold.</summary>
+    public required DateTimeOffset? KeysHeldUntil { get; init; }
+
+    /// <summary>The newest of the account's security events; 0 before the first.</summary>
+    public required ulong LastEventSeq { get; init; }
+
     /// <summary>The device's greatest op_seq with a durable result.</summary>
     public required ulong LastOpSeq { get; init; }
 
@@ -49,5 +59,5 @@ internal sealed record StreamStart
     public required byte[]? ChainHashAtCursor { get; init; }
 }
 
-/// <summary>A vault's state and its newest keyset, from one snapshot.</summary>
-internal sealed record VaultWithKeyset(VaultState State, Keyset? Keyset);
+/// <summary>A vault's state and its newest keyset, from one snapshot; without the keyset until the hold ends, if there is one.</summary>
+internal sealed record VaultWithKeyset(VaultState State, Keyset? Keyset, DateTimeOffset? KeysHeldUntil);

@@ -48,6 +48,11 @@ internal static class PushRules
             throw ToError(e);
         }
 
+        if (outcomes.Any(o => o.Reason == RejectionReason.KeysHeld))
+        {
+            throw Errors.Of(ErrorReason.KeysHeld);
+        }
+
         var results = new OperationResult[operations.Length];
         for (var i = 0; i < results.Length; i++)
         {

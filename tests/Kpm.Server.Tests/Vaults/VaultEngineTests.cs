@@ -124,7 +124,7 @@ public sealed class VaultEngineTests : IDisposable
         Assert.Equal(1UL, (await other.PushAsync(other.Author.Keyset(0))).Conflict.Rev);
         var second = other.Author.Keyset(1);
         await other.PushAsync(second);
-        var stored = _vault.Store.Vault(one.Caller.AccountId).Keyset!;
+        var stored = _vault.Store.Vault(one.Caller.AccountId, one.Caller.SessionId).Keyset!;
         Assert.Equal((2UL, second.Envelope, second.Header, second.Signature, 4UL), (stored.Rev, stored.Keyset_, stored.Header, stored.Signature, stored.Seq));
     }
 

@@ -15,17 +15,30 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
 
     public VaultState State(Guid accountId) => _states.Get(accountId, ReadState);
 
-    public StreamStart Start(Guid accountId, Guid sessionId, Guid deviceId, ulong cursor) => database.ReadPrepared(reader => new StreamStart
+    public StreamStart Start(Guid accountId, Guid sessionId, Guid deviceId, ulong cursor) => database.ReadPrepared(reader =>
     {
-        State = VaultQueries.State(reader.Statements, accountId),
-        SessionLive = VaultQueries.SessionIsLive(reader.Statements, accountId, sessionId, deviceId),
-        LastOpSeq = VaultQueries.LastOpSeq(reader.Statements, accountId, deviceId),
-        ChainHashAtCursor = cursor == 0 ? new byte[VaultState.HashLength] : VaultQueries.ChainHash(reader.Statements, accountId, cursor),
+        var session = VaultQueries.Session(reader.Statements, accountId, sessionId, deviceId);
+        return new StreamStart
+        {
+            State = VaultQueries.State(reader.Statements, accountId),
+            SessionLive = session is not null,
+            KeysHeldUntil = session?.KeysHeldUntil,
+            LastEventSeq = SqliteSecurityLog.LastSeq(reader.Connection, accountId),
+            LastOpSeq = VaultQueries.LastOpSeq(reader.Statements, accountId, deviceId),
+            ChainHashAtCursor = cursor == 0 ? new byte[VaultState.HashLength] : VaultQueries.ChainHash(reader.Statements, accountId, cursor),
+        };
     });
 
-    public VaultWithKeyset Vault(Guid accountId) => database.ReadPrepared(reader => new VaultWithKeyset(
-        VaultQueries.State(reader.Statements, accountId),
-        VaultQueries.Keyset(reader.Statements, accountId)));
+    public VaultWithKeyset Vault(Guid accountId, Guid sessionId) => database.ReadPrepared(reader =>
+    {
+        var heldUntil = VaultQueries.KeysHeldUntil(reader.Statements, sessionId);
+        return time.GetUtcNow() < heldUntil
+            ? new VaultWithKeyset(VaultQueries.State(reader.Statements, accountId), null, heldUntil)
+            : new VaultWithKeyset(VaultQueries.State(reader.Statements, accountId), VaultQueries.Keyset(reader.Statements, accountId), null);
+    });
+
+    public IReadOnlyList<SecurityEvent> SecurityEvents(Guid accountId, ulong afterSeq, int most) =>
+        database.Read(connection => SqliteSecurityLog.After(connection, accountId, afterSeq, most));
 
     public IReadOnlyList<Change> Changes(Guid accountId, ulong afterSeq, int maxEntries, int maxBytes) =>
         database.ReadPrepared(reader => VaultQueries.Changes(reader.Statements, accountId, afterSeq, maxEntries, maxBytes));
@@ -61,6 +74,7 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
     private sealed class PushUnit(VaultPush push, SqliteVaultStore store) : WriteUnit
     {
         private PushDecision? _decision;
+        private Outcome[]? _held;
         private long _committedAt;
 
         public override void Execute(SqliteConnection connection)
@@ -70,9 +84,12 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
                 throw new StorageUnavailableException();
             }
 
-            if (!VaultQueries.SessionIsLive(store.Database.WriterStatements, push.AccountId, push.SessionId, push.DeviceId))
+            var session = VaultQueries.Session(store.Database.WriterStatements, push.AccountId, push.SessionId, push.DeviceId) ?? throw new SessionEndedException();
+            if (session.HoldsKeys(store.Time.GetUtcNow()))
             {
-                throw new SessionEndedException();
+                // Nothing is stored, so that the same operations can come again when the hold is over.
+                _held = [.. push.Operations.Select(_ => Outcome.Rejected(RejectionReason.KeysHeld))];
+                return;
             }
 
             _decision = store._writer.Execute(push, out _committedAt);
@@ -86,6 +103,12 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
 
         public override void Succeeded()
         {
+            if (_held is not null)
+            {
+                push.Completed(_held);
+                return;
+            }
+
             // The author is woken last and once, when its result and its own change are both there: one write, not two.
             var decision = _decision!;
             if (decision.Entries.Count > 0)
@@ -105,4 +128,6 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
     private SqliteDatabase Database => database;
 
     private VaultFeeds Feeds => feeds;
+
+    private TimeProvider Time => time;
 }

@@ -183,18 +183,29 @@ internal static class VaultQueries
         return keys;
     }
 
-    private const string SessionIsLiveSql = """
-        SELECT 1 FROM session
+    private const string SessionSql = """
+        SELECT keys_held_until FROM session
         WHERE session_id = @SessionId AND account_id = @AccountId AND device_id = @DeviceId AND ended_at IS NULL
         """;
 
-    /// <summary>The session has not ended; revoking a device ends its sessions.</summary>
-    public static bool SessionIsLive(PreparedStatements statements, Guid accountId, Guid sessionId, Guid deviceId)
+    /// <summary>Null where the session has ended; revoking a device ends its sessions.</summary>
+    public static LiveSession? Session(PreparedStatements statements, Guid accountId, Guid sessionId, Guid deviceId)
     {
-        var row = statements.Get(SessionIsLiveSql).Bind(sessionId).Bind(accountId).Bind(deviceId);
-        var live = row.Step();
+        var row = statements.Get(SessionSql).Bind(sessionId).Bind(accountId).Bind(deviceId);
+        LiveSession? session = row.Step() ? new LiveSession(HeldUntil(row, 0)) : null;
         row.Reset();
-        return live;
+        return session;
+    }
+
+    private const string KeysHeldUntilSql = "SELECT keys_held_until FROM session WHERE session_id = @SessionId";
+
+    /// <summary>Until when the wrapped keys are withheld from the session; a session that is gone gets them never.</summary>
+    public static DateTimeOffset? KeysHeldUntil(PreparedStatements statements, Guid sessionId)
+    {
+        var row = statements.Get(KeysHeldUntilSql).Bind(sessionId);
+        var until = row.Step() ? HeldUntil(row, 0) : DateTimeOffset.MaxValue;
+        row.Reset();
+        return until;
     }
 
     private const string ProgressSql = """
@@ -220,6 +231,9 @@ internal static class VaultQueries
         return devices;
     }
 
+    private static DateTimeOffset? HeldUntil(Statement row, int column) =>
+        row.IsNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(column));
+
     private static Change ToChange(Statement row) => new()
     {
         Seq = row.UInt64(0),
@@ -235,4 +249,10 @@ internal static class VaultQueries
     };
 
     private static ByteString Bytes(Statement row, int column) => ByteString.CopyFrom(row.Blob(column));
+}
+
+/// <summary>A session that has not ended, and until when the wrapped keys are withheld from it.</summary>
+internal readonly record struct LiveSession(DateTimeOffset? KeysHeldUntil)
+{
+    public bool HoldsKeys(DateTimeOffset now) => now < KeysHeldUntil;
 }

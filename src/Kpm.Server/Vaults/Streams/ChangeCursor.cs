@@ -1,3 +1,4 @@
+using Google.Protobuf;
 using Kpm.V1;
 
 namespace Kpm.Server.Vaults.Streams;
@@ -23,8 +24,10 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
     /// <summary>Looks at the log itself: heals a hint that was lost.</summary>
     public void Poll() => _polledHead = Math.Max(_polledHead, store.State(accountId).HeadSeq);
 
-    /// <summary>The next changes, at most so many; null at the head.</summary>
-    public Changes? Next(int maxEntries)
+    /// <summary>The next changes; null at the head.</summary>
+    /// <param name="maxEntries">At most so many.</param>
+    /// <param name="withoutKeys">The wrapped keys are withheld from the stream's session.</param>
+    public Changes? Next(int maxEntries, bool withoutKeys)
     {
         if (AtHead)
         {
@@ -44,6 +47,11 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
             throw new InvalidOperationException("The log has a gap.");
         }
 
+        if (withoutKeys)
+        {
+            Withhold(entries);
+        }
+
         Seq = message.LastSeq = entries[^1].Seq;
         for (var i = entries.Count - 1; i >= 0; i--)
         {
@@ -55,5 +63,17 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
         }
 
         return message;
+    }
+
+    /// <summary>In copies: the changes themselves are shared with the other streams of the account.</summary>
+    private static void Withhold(IList<Change> entries)
+    {
+        for (var i = 0; i < entries.Count; i++)
+        {
+            if (entries[i].Kind == OperationKind.Keyset)
+            {
+                entries[i] = new Change(entries[i]) { Envelope = ByteString.Empty, Superseded = true };
+            }
+        }
     }
 }

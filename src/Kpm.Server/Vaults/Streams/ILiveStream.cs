@@ -15,6 +15,12 @@ internal interface ILiveStream
     /// <summary>The log has grown.</summary>
     void Wake();
 
+    /// <summary>Something happened to the account.</summary>
+    void WakeForEvents();
+
+    /// <summary>The session was approved: the wrapped keys are no longer withheld from it.</summary>
+    void EndHold();
+
     /// <summary>The server ends the stream; the device may come back.</summary>
     void End(GoAwayReason reason);
 

@@ -30,6 +30,9 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
     private int _revoked;
     private long _revokedAt;
     private int _ending;
+    private int _eventsNoted;
+    private ulong _eventSeq;
+    private long _keysHeldUntil;
 
     protected LiveStream(Caller caller, IServerStreamWriter<TResponse> responses, ServerCallContext context, TimeProvider time, Limits limits)
     {
@@ -63,7 +66,18 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
     /// <summary>Cancelled when the client does not read what it must, or goes away.</summary>
     protected CancellationToken Aborted => _abort.Token;
 
+    /// <summary>The wrapped keys are withheld from the session (docs/accounts.md).</summary>
+    protected bool KeysHeld => Volatile.Read(ref _keysHeldUntil) is var until and not 0 && _time.GetUtcNow().UtcTicks < until;
+
     public void Wake() => _signal.Set();
+
+    public void WakeForEvents()
+    {
+        Volatile.Write(ref _eventsNoted, 1);
+        _signal.Set();
+    }
+
+    public void EndHold() => Volatile.Write(ref _keysHeldUntil, 0);
 
     public void End(GoAwayReason reason)
     {
@@ -85,6 +99,38 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
         _timer.Dispose();
         _abort.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    protected abstract TResponse Message(SecurityEvent securityEvent);
+
+    /// <summary>Where the stream begins: security events after this one are news to it.</summary>
+    protected void Begin(StreamStart start)
+    {
+        _eventSeq = start.LastEventSeq;
+        Volatile.Write(ref _keysHeldUntil, start.KeysHeldUntil?.UtcTicks ?? 0);
+    }
+
+    /// <summary>Sends what happened to the account since the last time; true when something was sent, so that there may be more.</summary>
+    protected async ValueTask<bool> SendEventsAsync(IVaultStore store)
+    {
+        if (Interlocked.Exchange(ref _eventsNoted, 0) == 0)
+        {
+            return false;
+        }
+
+        var events = store.SecurityEvents(Caller.AccountId, _eventSeq, _limits.SecurityEventsPageSize);
+        foreach (var securityEvent in events)
+        {
+            await SendAsync(Message(securityEvent));
+            _eventSeq = securityEvent.Seq;
+        }
+
+        if (events.Count == _limits.SecurityEventsPageSize)
+        {
+            Volatile.Write(ref _eventsNoted, 1);
+        }
+
+        return events.Count > 0;
     }
 
     /// <summary>Waits for a wake-up, or until a moment of <see cref="Now"/>.</summary>

@@ -75,6 +75,8 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
         }
     }
 
+    protected override SyncResponse Message(SecurityEvent securityEvent) => new() { SecurityEvent = securityEvent };
+
     /// <summary>False when the cursor can't be resumed and the device has been told.</summary>
     private async Task<bool> OpenAsync(VaultFeed feed, Hello hello, CancellationToken cancellationToken)
     {
@@ -87,6 +89,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
             throw Errors.Of(ErrorReason.SessionInvalid);
         }
 
+        Begin(start);
         await SendAsync(new SyncResponse { Welcome = StreamOpening.Welcome(_context, start) });
         if (StreamOpening.Resync(start, hello.Generation, hello.Cursor, hello.ChainHash) is { } resync)
         {
@@ -134,7 +137,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
 
             if (!_goAwaySent)
             {
-                if (await SendChangesAsync())
+                if (await SendEventsAsync(_context.Store) || await SendChangesAsync())
                 {
                     continue;
                 }
@@ -256,7 +259,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
         }
 
         // The rest of an atomic Push goes out whatever the window says: its receiver acknowledges all of it or nothing.
-        var changes = room > 0 ? _cursor.Next(room) : _cursor.InsideBatch ? _cursor.Next(1) : null;
+        var changes = room > 0 ? _cursor.Next(room, KeysHeld) : _cursor.InsideBatch ? _cursor.Next(1, KeysHeld) : null;
         if (changes is not null)
         {
             // Counted before it is written: its acknowledgement may be faster than the end of the write.
@@ -300,8 +303,8 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
             _cursor.Poll();
             await SaveProgressAsync();
 
-            // What the poll found is sent with the next turn.
-            Wake();
+            // What the poll found is sent with the next turn; events whose hint was lost are looked for then too.
+            WakeForEvents();
         }
     }
 

@@ -52,6 +52,29 @@ internal sealed class VaultFeeds(Limits limits) : ISessionEndings
         feed.Publish(changes, author);
     }
 
+    /// <summary>Tells an account's streams that something happened to it.</summary>
+    public void EventsAppended(Guid accountId)
+    {
+        if (LoseHints)
+        {
+            return;
+        }
+
+        foreach (var stream in Streams(accountId))
+        {
+            stream.WakeForEvents();
+        }
+    }
+
+    /// <summary>Told after it is durable that a session was approved.</summary>
+    public void HoldEnded(Guid accountId, Guid sessionId)
+    {
+        foreach (var stream in Streams(accountId).Where(s => s.SessionId == sessionId))
+        {
+            stream.EndHold();
+        }
+    }
+
     public void SessionEnded(Guid accountId, Guid sessionId, RevokedReason reason) => Revoke(accountId, s => s.SessionId == sessionId, reason);
 
     public void DeviceEnded(Guid accountId, Guid deviceId, RevokedReason reason) => Revoke(accountId, s => s.DeviceId == deviceId, reason);

@@ -43,6 +43,8 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
         }
     }
 
+    protected override WatchResponse Message(SecurityEvent securityEvent) => new() { SecurityEvent = securityEvent };
+
     private async Task<bool> OpenAsync(VaultFeed feed, WatchRequest request)
     {
         var start = _context.Store.Start(Caller.AccountId, Caller.SessionId, Caller.DeviceId, request.Cursor);
@@ -51,6 +53,7 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
             throw Errors.Of(ErrorReason.SessionInvalid);
         }
 
+        Begin(start);
         await SendAsync(new WatchResponse { Welcome = StreamOpening.Welcome(_context, start) });
         if (StreamOpening.Resync(start, request.Generation, request.Cursor, request.ChainHash) is { } resync)
         {
@@ -87,7 +90,12 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
                 return;
             }
 
-            if (cursor.Next(int.MaxValue) is { } changes)
+            if (await SendEventsAsync(_context.Store))
+            {
+                continue;
+            }
+
+            if (cursor.Next(int.MaxValue, KeysHeld) is { } changes)
             {
                 await SendAsync(new WatchResponse { Changes = changes });
                 _caughtUp &= cursor.AtHead;
@@ -113,7 +121,7 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
             _pingAt = NextPing();
             await SendAsync(new WatchResponse { Ping = new Ping { HeadSeq = cursor.Bookmark } });
             cursor.Poll();
-            Wake();
+            WakeForEvents();
         }
     }
 

@@ -120,6 +120,14 @@ public sealed class VaultFeedTests
 
         public void Wake() => Wakes++;
 
+        public void WakeForEvents()
+        {
+        }
+
+        public void EndHold()
+        {
+        }
+
         public void End(GoAwayReason reason) => Ended = reason;
 
         public void Revoke(RevokedReason reason)
