@@ -75,12 +75,13 @@ class GetVaultRequest(_message.Message):
     def __init__(self, min_seq: _Optional[int] = ...) -> None: ...
 
 class GetVaultResponse(_message.Message):
-    __slots__ = ["chain_hash", "compacted_seq", "generation", "head_seq", "key_epoch", "keyset", "vault_id"]
+    __slots__ = ["chain_hash", "compacted_seq", "generation", "head_seq", "key_epoch", "keys_held_until", "keyset", "vault_id"]
     CHAIN_HASH_FIELD_NUMBER: _ClassVar[int]
     COMPACTED_SEQ_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     HEAD_SEQ_FIELD_NUMBER: _ClassVar[int]
     KEYSET_FIELD_NUMBER: _ClassVar[int]
+    KEYS_HELD_UNTIL_FIELD_NUMBER: _ClassVar[int]
     KEY_EPOCH_FIELD_NUMBER: _ClassVar[int]
     VAULT_ID_FIELD_NUMBER: _ClassVar[int]
     chain_hash: bytes
@@ -88,9 +89,10 @@ class GetVaultResponse(_message.Message):
     generation: int
     head_seq: int
     key_epoch: int
+    keys_held_until: _timestamp_pb2.Timestamp
     keyset: _vault_pb2.Keyset
     vault_id: str
-    def __init__(self, vault_id: _Optional[str] = ..., generation: _Optional[int] = ..., key_epoch: _Optional[int] = ..., head_seq: _Optional[int] = ..., compacted_seq: _Optional[int] = ..., chain_hash: _Optional[bytes] = ..., keyset: _Optional[_Union[_vault_pb2.Keyset, _Mapping]] = ...) -> None: ...
+    def __init__(self, vault_id: _Optional[str] = ..., generation: _Optional[int] = ..., key_epoch: _Optional[int] = ..., head_seq: _Optional[int] = ..., compacted_seq: _Optional[int] = ..., chain_hash: _Optional[bytes] = ..., keyset: _Optional[_Union[_vault_pb2.Keyset, _Mapping]] = ..., keys_held_until: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class GoAway(_message.Message):
     __slots__ = ["reason", "retry_after"]

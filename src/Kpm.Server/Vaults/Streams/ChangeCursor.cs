@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Kpm.V1;
 
 namespace Kpm.Server.Vaults.Streams;
@@ -66,7 +67,7 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
     }
 
     /// <summary>In copies: the changes themselves are shared with the other streams of the account.</summary>
-    private static void Withhold(IList<Change> entries)
+    private static void Withhold(RepeatedField<Change> entries)
     {
         for (var i = 0; i < entries.Count; i++)
         {

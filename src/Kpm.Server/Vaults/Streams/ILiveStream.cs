@@ -15,9 +15,6 @@ internal interface ILiveStream
     /// <summary>The log has grown.</summary>
     void Wake();
 
-    /// <summary>Something happened to the account.</summary>
-    void WakeForEvents();
-
     /// <summary>The session was approved: the wrapped keys are no longer withheld from it.</summary>
     void EndHold();
 

@@ -71,12 +71,6 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
 
     public void Wake() => _signal.Set();
 
-    public void WakeForEvents()
-    {
-        Volatile.Write(ref _eventsNoted, 1);
-        _signal.Set();
-    }
-
     public void EndHold() => Volatile.Write(ref _keysHeldUntil, 0);
 
     public void End(GoAwayReason reason)
@@ -99,6 +93,13 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
         _timer.Dispose();
         _abort.Dispose();
         GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Something happened to the account, or may have.</summary>
+    protected void WakeForEvents()
+    {
+        Volatile.Write(ref _eventsNoted, 1);
+        _signal.Set();
     }
 
     protected abstract TResponse Message(SecurityEvent securityEvent);

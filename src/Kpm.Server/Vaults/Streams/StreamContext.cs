@@ -1,3 +1,4 @@
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Sessions;
 
 namespace Kpm.Server.Vaults.Streams;
@@ -9,6 +10,7 @@ internal delegate double Jitter();
 internal sealed record StreamContext(
     IVaultStore Store,
     VaultFeeds Feeds,
+    SecurityFeed Events,
     SessionDirectory Sessions,
     DeviceProofs Proofs,
     TimeProvider Time,

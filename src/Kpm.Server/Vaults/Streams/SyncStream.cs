@@ -53,6 +53,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
     public async Task RunAsync(IAsyncStreamReader<SyncRequest> requests, Hello hello, CancellationToken cancellationToken)
     {
         var feed = _context.Feeds.Join(Caller.AccountId, this);
+        using var events = _context.Events.Listen(Caller.AccountId, WakeForEvents);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, Aborted);
         var reading = Task.CompletedTask;
         try

@@ -52,20 +52,6 @@ internal sealed class VaultFeeds(Limits limits) : ISessionEndings
         feed.Publish(changes, author);
     }
 
-    /// <summary>Tells an account's streams that something happened to it.</summary>
-    public void EventsAppended(Guid accountId)
-    {
-        if (LoseHints)
-        {
-            return;
-        }
-
-        foreach (var stream in Streams(accountId))
-        {
-            stream.WakeForEvents();
-        }
-    }
-
     /// <summary>Told after it is durable that a session was approved.</summary>
     public void HoldEnded(Guid accountId, Guid sessionId)
     {

@@ -28,6 +28,7 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
     public async Task RunAsync(WatchRequest request)
     {
         var feed = _context.Feeds.Join(Caller.AccountId, this);
+        using var events = _context.Events.Listen(Caller.AccountId, WakeForEvents);
         try
         {
             // Nobody reads requests here: the end of the call has to wake the loop.

@@ -120,10 +120,6 @@ public sealed class VaultFeedTests
 
         public void Wake() => Wakes++;
 
-        public void WakeForEvents()
-        {
-        }
-
         public void EndHold()
         {
         }

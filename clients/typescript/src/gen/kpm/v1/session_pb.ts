@@ -169,8 +169,8 @@ export type Session = Message<"kpm.v1.Session"> & {
   refreshExpiresAt?: Timestamp | undefined;
 
   /**
-   * Until then the session can neither fetch nor replace the wrapped keys, since it signed in after a password reset;
-   * ApproveSession ends that. Absent for no hold.
+   * Until then the session can neither fetch nor replace the wrapped keys, nor write to the vault, since it signed in after a
+   * password reset; ApproveSession ends that. Absent for no hold.
    *
    * @generated from field: google.protobuf.Timestamp keys_held_until = 6;
    */
