@@ -138,6 +138,33 @@ internal sealed record Limits
     /// <summary>A notice that could not be delivered for this long is no news any more.</summary>
     public TimeSpan NoticeLifetime { get; init; } = TimeSpan.FromDays(3);
 
+    /// <summary>A mailed password reset works this long: a mailbox that is read once must not open the account for days.</summary>
+    public TimeSpan PasswordResetLifetime { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Time between two password resets of one address.</summary>
+    public TimeSpan PasswordResetInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Password resets of one address in a day.</summary>
+    public int PasswordResetsPerDay { get; init; } = 6;
+
+    /// <summary>After a password reset by mail, a session without a better proof has no way to the wrapped keys for this long: the owner of a stolen mailbox has a day to notice.</summary>
+    public TimeSpan KeysHold { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>The two mails of a change of address work this long.</summary>
+    public TimeSpan EmailChangeLifetime { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>Time between two changes of address that one account asks for.</summary>
+    public TimeSpan EmailChangeInterval { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>Changes of address that one account asks for in a day: each mails somebody.</summary>
+    public int EmailChangesPerDay { get; init; } = 6;
+
+    /// <summary>A deletion can be undone for this long.</summary>
+    public TimeSpan DeletionGrace { get; init; } = TimeSpan.FromDays(14);
+
+    /// <summary>The token that a sign-in to a scheduled account gives works this long; the mailed one until the deletion.</summary>
+    public TimeSpan DeletionTokenLifetime { get; init; } = TimeSpan.FromHours(1);
+
     /// <summary>Wait after the first failed delivery of a mail; doubles.</summary>
     public TimeSpan MailFirstRetry { get; init; } = TimeSpan.FromSeconds(5);
 

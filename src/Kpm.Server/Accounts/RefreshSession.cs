@@ -34,9 +34,9 @@ internal sealed class RefreshSession(
         };
     }
 
-    private static RefreshSessionResponse Answer(SessionRow session, string access, DateTimeOffset accessExpiresAt, RefreshToken refresh, DateTimeOffset refreshExpiresAt) => new()
+    private RefreshSessionResponse Answer(SessionRow session, string access, DateTimeOffset accessExpiresAt, RefreshToken refresh, DateTimeOffset refreshExpiresAt) => new()
     {
-        Session = SessionIssuer.ToContract(session.SessionId, access, accessExpiresAt, refresh.Text, refreshExpiresAt),
+        Session = SessionIssuer.ToContract(session.SessionId, access, accessExpiresAt, refresh.Text, refreshExpiresAt, session.KeysHeldUntil > time.Now() ? session.KeysHeldUntil : null),
     };
 
     private KpmException EndFamily(SessionRow session)

@@ -67,6 +67,9 @@ internal sealed record NewSession
     public required DateTimeOffset AccessExpiresAt { get; init; }
     public required byte[] RefreshHash { get; init; }
     public required DateTimeOffset RefreshExpiresAt { get; init; }
+
+    /// <summary>Until then the session is no way to the wrapped keys; null for no hold.</summary>
+    public DateTimeOffset? KeysHeldUntil { get; init; }
 }
 
 /// <summary>What a refresh needs to know about a session.</summary>
@@ -83,6 +86,7 @@ internal sealed record SessionRow
     public required DateTimeOffset RefreshExpiresAt { get; init; }
     public required byte[]? FormerRefreshHash { get; init; }
     public required DateTimeOffset RefreshedAt { get; init; }
+    public required DateTimeOffset? KeysHeldUntil { get; init; }
     public required DateTimeOffset? EndedAt { get; init; }
 }
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Pages;
 
 namespace Kpm.Server.Messaging;
@@ -14,6 +15,17 @@ internal sealed class NoticeMails(MailSeal seal, PublicUrls urls, TimeProvider t
     /// <param name="lifetime">After this its tokens are worthless, and it is dropped; the limit for notices where it has none.</param>
     public OutgoingMail Of(AccountRow account, string template, IReadOnlyDictionary<string, string> values, TimeSpan? lifetime = null) =>
         To(EmailAddress.Parse(account.Email).Mailbox, account.Language, template, values, lifetime);
+
+    /// <summary>A mail about something that a device did, with the placeholders "device" and "time".</summary>
+    public NoticeMail ByDevice(string template, DateTimeOffset at, params IReadOnlyList<(string Name, string Value)> more) => (account, device) =>
+        Of(account, template, Values([("device", device?.Name ?? ""), ("time", Write(at)), .. more]));
+
+    /// <summary>A mail about something that happened without a device, with the placeholder "time".</summary>
+    public NoticeMail At(string template, DateTimeOffset at, params IReadOnlyList<(string Name, string Value)> more) => (account, _) =>
+        Of(account, template, Values([("time", Write(at)), .. more]));
+
+    public static IReadOnlyDictionary<string, string> Values(IReadOnlyList<(string Name, string Value)> values) =>
+        values.ToDictionary(v => v.Name, v => v.Value, StringComparer.Ordinal);
 
     /// <summary>A mail to another mailbox than the account's, its domain in ASCII.</summary>
     public OutgoingMail To(string mailbox, string language, string template, IReadOnlyDictionary<string, string> values, TimeSpan? lifetime = null)

@@ -13,11 +13,16 @@ internal sealed record Caller
     public required bool Activated { get; init; }
     public required DateTimeOffset AccessExpiresAt { get; init; }
 
+    /// <summary>The session signed in after a password reset: until then it is no way to the wrapped keys. Null for no hold.</summary>
+    public DateTimeOffset? KeysHeldUntil { get; init; }
+
     /// <summary>The device's P-256 public key, 65 bytes.</summary>
     public required byte[] SigningKey { get; init; }
 
     /// <summary>SHA-256 of the access token of this call: what a <see cref="Kpm.V1.DeviceProof"/> over it signs.</summary>
     public required byte[] AccessTokenHash { get; init; }
+
+    public bool IsHeld(DateTimeOffset now) => now < KeysHeldUntil;
 }
 
 internal static class CallerContext

@@ -14,6 +14,15 @@ internal static class Errors
     public static KpmException RetryAfter(ErrorReason reason, TimeSpan delay, Exception? inner = null) =>
         new(reason, inner) { RetryAfter = delay < TimeSpan.Zero ? TimeSpan.Zero : delay };
 
+    /// <summary>Throws KEYS_HELD where the session signed in after a password reset: a stolen mailbox must not be enough.</summary>
+    public static void ThrowIfHeld(Caller caller, DateTimeOffset now)
+    {
+        if (caller.IsHeld(now))
+        {
+            throw Of(ErrorReason.KeysHeld);
+        }
+    }
+
     /// <summary>INVALID_REQUEST for one field.</summary>
     public static KpmException Field(string field, string reason, string description) => Fields(ErrorReason.InvalidRequest, [Violation(field, reason, description)]);
 

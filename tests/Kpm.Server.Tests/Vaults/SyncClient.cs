@@ -57,6 +57,8 @@ internal sealed class SyncClient : IAsyncDisposable
         return client;
     }
 
+    public List<SecurityEvent> Events { get; } = [];
+
     public Welcome? Welcome { get; private set; }
 
     public static Hello Hello(TestDevice device, ulong cursor = 0, ByteString? chainHash = null, Action<Hello>? bend = null)
@@ -95,8 +97,34 @@ internal sealed class SyncClient : IAsyncDisposable
 
     public Task CompleteAsync() => _call.RequestStream.CompleteAsync();
 
-    /// <summary>The next message; null at the end of a stream that ended well.</summary>
+    /// <summary>The next message; null at the end of a stream that ended well. Security events come whenever they like, and are set aside.</summary>
     public async Task<SyncResponse?> NextAsync()
+    {
+        while (true)
+        {
+            var message = await TakeAsync();
+            if (message is not { MessageCase: SyncResponse.MessageOneofCase.SecurityEvent })
+            {
+                return message;
+            }
+        }
+    }
+
+    /// <summary>The next security event of a kind; one that came before counts.</summary>
+    public async Task<SecurityEvent> UntilEventAsync(SecurityEventKind kind)
+    {
+        while (true)
+        {
+            if (Events.Find(e => e.Kind == kind) is { } found)
+            {
+                return found;
+            }
+
+            Assert.True(await TakeAsync() is not null, $"The stream ended before {kind}.");
+        }
+    }
+
+    private async Task<SyncResponse?> TakeAsync()
     {
         using var patience = new CancellationTokenSource(Patience);
         if (!await _call.ResponseStream.MoveNext(patience.Token))
@@ -122,6 +150,9 @@ internal sealed class SyncClient : IAsyncDisposable
                 break;
             case SyncResponse.MessageOneofCase.TokenExpiring:
                 TokenExpiring = message.TokenExpiring;
+                break;
+            case SyncResponse.MessageOneofCase.SecurityEvent:
+                Events.Add(message.SecurityEvent);
                 break;
             case SyncResponse.MessageOneofCase.OpResult:
                 Results.Add(message.OpResult);

@@ -34,6 +34,17 @@ internal static class SqliteSecurityLog
         });
     }
 
+    /// <summary>Appends, and tells the owner of an active account by mail.</summary>
+    public static void Record(SqliteConnection connection, Guid accountId, SecurityEntry entry, DateTimeOffset at)
+    {
+        Append(connection, accountId, entry.Note, at);
+        if (entry.Mail is { } mail && SqliteAccountStore.Find(connection, accountId) is { State: AccountState.Active } account)
+        {
+            var device = entry.Note.DeviceId is { } deviceId ? SqliteDeviceStore.Find(connection, deviceId) : null;
+            SqliteMailOutbox.Insert(connection, mail(account, device));
+        }
+    }
+
     private const string Columns = "SELECT seq AS Seq, at AS At, kind AS Kind, actor AS Actor, device_id AS DeviceId, detail AS Detail, hash AS Hash FROM security_event";
 
     private const string AfterSql = Columns + " WHERE account_id = @accountId AND seq > @seq ORDER BY seq LIMIT @most";

@@ -12,7 +12,8 @@ namespace Kpm.Server.Storage.Sqlite;
 internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStore
 {
     private const string FindByAccessSql = """
-        SELECT s.session_id AS SessionId, s.account_id AS AccountId, s.device_id AS DeviceId, s.ended_at AS EndedAt, d.signing_key AS SigningKey, a.state AS State,
+        SELECT s.session_id AS SessionId, s.account_id AS AccountId, s.device_id AS DeviceId, s.ended_at AS EndedAt, s.keys_held_until AS KeysHeldUntil,
+               d.signing_key AS SigningKey, a.state AS State,
                CASE WHEN s.access_hash = @hash THEN s.access_expires_at ELSE s.former_access_expires_at END AS AccessExpiresAt
           FROM session s JOIN device d ON d.device_id = s.device_id JOIN account a ON a.account_id = s.account_id
          WHERE s.access_hash = @hash OR s.former_access_hash = @hash
@@ -21,14 +22,15 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
     private const string FindSql = """
         SELECT s.session_id AS SessionId, s.account_id AS AccountId, s.device_id AS DeviceId, d.signing_key AS SigningKey, s.ends_at AS EndsAt,
                s.access_expires_at AS AccessExpiresAt, s.refresh_generation AS RefreshGeneration, s.refresh_hash AS RefreshHash, s.refresh_expires_at AS RefreshExpiresAt,
-               s.former_refresh_hash AS FormerRefreshHash, s.refreshed_at AS RefreshedAt, s.ended_at AS EndedAt
+               s.former_refresh_hash AS FormerRefreshHash, s.refreshed_at AS RefreshedAt, s.keys_held_until AS KeysHeldUntil, s.ended_at AS EndedAt
           FROM session s JOIN device d ON d.device_id = s.device_id
          WHERE s.session_id = @sessionId
         """;
 
     private const string InsertSql = """
-        INSERT INTO session (session_id, account_id, device_id, created_at, ends_at, access_hash, access_expires_at, refresh_generation, refresh_hash, refresh_expires_at, refreshed_at)
-        VALUES (@sessionId, @accountId, @deviceId, @createdAt, @endsAt, @accessHash, @accessExpiresAt, 0, @refreshHash, @refreshExpiresAt, @createdAt)
+        INSERT INTO session (session_id, account_id, device_id, created_at, ends_at, access_hash, access_expires_at, refresh_generation, refresh_hash, refresh_expires_at, refreshed_at,
+                             keys_held_until)
+        VALUES (@sessionId, @accountId, @deviceId, @createdAt, @endsAt, @accessHash, @accessExpiresAt, 0, @refreshHash, @refreshExpiresAt, @createdAt, @keysHeldUntil)
         """;
 
     private const string RotateSql = """
@@ -43,6 +45,11 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
 
     private const string EndOfDeviceSql = """
         UPDATE session SET ended_at = @now WHERE device_id = @deviceId AND ended_at IS NULL RETURNING account_id AS AccountId, session_id AS SessionId
+        """;
+
+    private const string EndAllSql = """
+        UPDATE session SET ended_at = @now WHERE account_id = @accountId AND ended_at IS NULL AND session_id <> @exceptSessionId
+        RETURNING account_id AS AccountId, session_id AS SessionId
         """;
 
     private const string LiveOfSql = "SELECT session_id FROM session WHERE account_id = @accountId AND ended_at IS NULL";
@@ -70,6 +77,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
                 DeviceId = Ids.FromBytes(stored.DeviceId),
                 Activated = stored.State == (long)AccountState.Active,
                 AccessExpiresAt = stored.AccessExpiresAt.ToTime(),
+                KeysHeldUntil = stored.KeysHeldUntil.ToTime(),
                 SigningKey = stored.SigningKey,
                 AccessTokenHash = accessHash,
             },
@@ -130,10 +138,17 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         accessExpiresAt = session.AccessExpiresAt.ToStored(),
         refreshHash = session.RefreshHash,
         refreshExpiresAt = session.RefreshExpiresAt.ToStored(),
+        keysHeldUntil = session.KeysHeldUntil.ToStored(),
     });
 
     public static List<EndedSession> EndOfDevice(SqliteConnection connection, Guid deviceId, DateTimeOffset now) =>
         connection.Query<(byte[] AccountId, byte[] SessionId)>(EndOfDeviceSql, new { deviceId = deviceId.ToBytes(), now = now.ToStored() })
+            .Select(s => new EndedSession(Ids.FromBytes(s.AccountId), Ids.FromBytes(s.SessionId)))
+            .ToList();
+
+    /// <summary>Ends the account's sessions, all or all but one.</summary>
+    public static List<EndedSession> EndAll(SqliteConnection connection, Guid accountId, DateTimeOffset now, Guid? exceptSessionId = null) =>
+        connection.Query<(byte[] AccountId, byte[] SessionId)>(EndAllSql, new { accountId = accountId.ToBytes(), now = now.ToStored(), exceptSessionId = (exceptSessionId ?? Guid.Empty).ToBytes() })
             .Select(s => new EndedSession(Ids.FromBytes(s.AccountId), Ids.FromBytes(s.SessionId)))
             .ToList();
 
@@ -245,6 +260,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
             RefreshExpiresAt = stored.RefreshExpiresAt.ToTime(),
             FormerRefreshHash = stored.FormerRefreshHash,
             RefreshedAt = stored.RefreshedAt.ToTime(),
+            KeysHeldUntil = stored.KeysHeldUntil.ToTime(),
             EndedAt = stored.EndedAt.ToTime(),
         };
 
@@ -254,6 +270,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         public required byte[] AccountId { get; init; }
         public required byte[] DeviceId { get; init; }
         public required long? EndedAt { get; init; }
+        public required long? KeysHeldUntil { get; init; }
         public required byte[] SigningKey { get; init; }
         public required long State { get; init; }
         public required long AccessExpiresAt { get; init; }
@@ -272,6 +289,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         public required long RefreshExpiresAt { get; init; }
         public required byte[]? FormerRefreshHash { get; init; }
         public required long RefreshedAt { get; init; }
+        public required long? KeysHeldUntil { get; init; }
         public required long? EndedAt { get; init; }
     }
 }

@@ -26,6 +26,8 @@ internal static class SqliteTickets
 
     private const string EndAllSql = "DELETE FROM ticket WHERE account_id = @accountId AND purpose = @purpose";
 
+    private const string EndActingSql = "DELETE FROM ticket WHERE account_id = @accountId AND purpose NOT IN (@cancelDeletion, @cancelSupportCase)";
+
     private const string SweepSql = "DELETE FROM ticket WHERE ticket_hash IN (SELECT ticket_hash FROM ticket WHERE expires_at <= @now LIMIT @most)";
 
     public static void Insert(SqliteConnection connection, TicketRow ticket) => connection.Execute(InsertSql, new
@@ -76,6 +78,17 @@ internal static class SqliteTickets
     /// <summary>Ends the account's tickets of a purpose.</summary>
     public static void EndAll(SqliteConnection connection, Guid accountId, TicketPurpose purpose) =>
         connection.Execute(EndAllSql, new { accountId = accountId.ToBytes(), purpose = (int)purpose });
+
+    /// <summary>
+    /// Ends whatever could still act for the account after its password was changed: all tickets but those that call off a
+    /// deletion or a case of support, which protect the owner.
+    /// </summary>
+    public static void EndActing(SqliteConnection connection, Guid accountId) => connection.Execute(EndActingSql, new
+    {
+        accountId = accountId.ToBytes(),
+        cancelDeletion = (int)TicketPurpose.CancelDeletion,
+        cancelSupportCase = (int)TicketPurpose.CancelSupportCase,
+    });
 
     /// <summary>Removes expired tickets, at most so many; how many there were.</summary>
     public static int Sweep(SqliteConnection connection, DateTimeOffset now, int most) => connection.Execute(SweepSql, new { now = now.ToStored(), most });
