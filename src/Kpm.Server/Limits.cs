@@ -264,6 +264,12 @@ internal sealed record Limits
     /// <summary>A call that took a sealing key has written its row after this long; only then can the key be retired.</summary>
     public TimeSpan SealingKeySettling { get; init; } = TimeSpan.FromMinutes(15);
 
+    /// <summary>How long an account that another app of the device is signed in to can be chosen: time to type its password.</summary>
+    public TimeSpan SignInHintLifetime { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Accounts that one answer of GetSignInHints offers: a person has a few on one device.</summary>
+    public int SignInHints { get; init; } = 10;
+
     /// <summary>Largest form of a web page: two passwords of 1,024 characters beyond the basic plane, percent-encoded, and the token.</summary>
     public int PageFormBytes { get; init; } = 32 * 1024;
 

@@ -10,6 +10,7 @@ internal sealed class AccountGrpcService(
     SignIn signIn,
     StartFederatedSignIn startFederatedSignIn,
     CompleteFederatedSignIn completeFederatedSignIn,
+    GetSignInHints getSignInHints,
     RefreshSession refreshSession,
     SignOut signOut,
     GetAccount getAccount,
@@ -28,6 +29,8 @@ internal sealed class AccountGrpcService(
     public override Task<StartFederatedSignInResponse> StartFederatedSignIn(StartFederatedSignInRequest request, ServerCallContext context) => startFederatedSignIn.HandleAsync(request, context);
 
     public override Task<CompleteFederatedSignInResponse> CompleteFederatedSignIn(CompleteFederatedSignInRequest request, ServerCallContext context) => completeFederatedSignIn.HandleAsync(request, context);
+
+    public override Task<GetSignInHintsResponse> GetSignInHints(GetSignInHintsRequest request, ServerCallContext context) => getSignInHints.HandleAsync(request, context);
 
     public override Task<RefreshSessionResponse> RefreshSession(RefreshSessionRequest request, ServerCallContext context) => refreshSession.HandleAsync(request, context);
 

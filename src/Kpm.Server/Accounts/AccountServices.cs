@@ -1,4 +1,5 @@
 using Kpm.Server.Accounts.Events;
+using Kpm.Server.Accounts.Hints;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Storage.Sqlite;
@@ -21,6 +22,10 @@ internal static class AccountServices
         .AddSingleton<SessionDirectory>()
         .AddSingleton<DeviceProofs>()
         .AddSingleton<KnownDevices>()
+        .AddSingleton<SharedKeys>()
+        .AddSingleton<IHintStore, SqliteHintStore>()
+        .AddSingleton<SignInHints>()
+        .AddSingleton<GetSignInHints>()
         .AddSingleton<SignInCompletion>()
         .AddSingleton<Reauthenticator>()
         .AddSingleton<SecurityFeed>()

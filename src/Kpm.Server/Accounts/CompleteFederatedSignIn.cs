@@ -1,5 +1,6 @@
 using Google.Protobuf.WellKnownTypes;
 using Grpc.Core;
+using Kpm.Server.Accounts.Hints;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Federation;
@@ -20,6 +21,7 @@ internal sealed class CompleteFederatedSignIn(
     IAccountStore accounts,
     IdentityProviders providers,
     RegionCatalogue catalogue,
+    SharedKeys sharedKeys,
     SignInCompletion completion,
     TimeProvider time)
 {
@@ -32,6 +34,11 @@ internal sealed class CompleteFederatedSignIn(
         if (request.Device is { } device && !catalogue.HasApplication(device.ApplicationId))
         {
             throw Errors.Field("device.application_id", "NOT_IN_CATALOGUE", "must be an application of the catalogue");
+        }
+
+        if (request.Device is not null)
+        {
+            sharedKeys.Verify(request.Device, context);
         }
 
         // A flow for signing in needs a device; which purpose a flow has, only its ticket tells.

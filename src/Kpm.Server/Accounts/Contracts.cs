@@ -49,6 +49,7 @@ internal static class Contracts
         ApplicationId = device.ApplicationId,
         ApplicationVersion = device.ApplicationVersion,
         SigningKey = device.SigningKey.ToByteArray(),
+        SharedKey = device.SharedKey.IsEmpty ? null : device.SharedKey.ToByteArray(),
         LinkedAt = now,
         LastSeenAt = now,
         RevokedAt = null,

@@ -1,6 +1,7 @@
 using Google.Protobuf.WellKnownTypes;
 using Google.Rpc;
 using Grpc.Core;
+using Kpm.Server.Accounts.Hints;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Catalogue;
@@ -22,6 +23,7 @@ internal sealed class CreateAccount(
     RegionCatalogue catalogue,
     Passwords.PasswordRules rules,
     PasswordHashing hashing,
+    SharedKeys sharedKeys,
     SessionIssuer sessions,
     ActivationMails mails,
     FederatedRegistration registration,
@@ -34,6 +36,7 @@ internal sealed class CreateAccount(
 {
     public async Task<CreateAccountResponse> HandleAsync(CreateAccountRequest request, ServerCallContext context)
     {
+        sharedKeys.Verify(request.Device, context);
         var address = EmailAddress.Parse(request.Email);
         var subject = GuardSubject.OfDevice(Guid.ParseExact(request.Device.DeviceId, "D"), address);
         using var attempt = await guard.EnterAsync(GuardedAct.Registration, subject, context, request.SecurityCheck);

@@ -50,6 +50,9 @@ internal sealed record DeviceRow
     public required string ApplicationId { get; init; }
     public required string ApplicationVersion { get; init; }
     public required byte[] SigningKey { get; init; }
+
+    /// <summary>The key that the apps of one product family share on the device; null for none.</summary>
+    public byte[]? SharedKey { get; init; }
     public required DateTimeOffset LinkedAt { get; init; }
     public required DateTimeOffset LastSeenAt { get; init; }
     public required DateTimeOffset? RevokedAt { get; init; }

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Kpm.Server.Accounts.Hints;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Catalogue;
@@ -19,6 +20,8 @@ internal sealed class SignIn(
     IActivationStore activations,
     RegionCatalogue catalogue,
     PasswordHashing hashing,
+    SharedKeys sharedKeys,
+    SignInHints hints,
     KnownDevices knownDevices,
     Guard guard,
     SignInCompletion completion,
@@ -32,14 +35,13 @@ internal sealed class SignIn(
             throw Errors.Field("device.application_id", "NOT_IN_CATALOGUE", "must be an application of the catalogue");
         }
 
-        if (request.Email.Length == 0)
-        {
-            throw Errors.Field("email", Faults.Missing.Reason, Faults.Missing.Description);
-        }
-
-        var address = EmailAddress.Parse(request.Email);
-        var account = await accounts.FindActiveAsync(address.Key, context.CancellationToken);
-        var known = await knownDevices.FindAsync(request.Device, request.Proof, request.Email, account, context.CancellationToken);
+        RequireOneName(request);
+        sharedKeys.Verify(request.Device, context);
+        var byHint = request.Hint.Length > 0;
+        var named = byHint ? await hints.FindAsync(request.Hint, request.Device.SharedKey, context.CancellationToken) : null;
+        var address = EmailAddress.Parse(named?.Email ?? request.Email);
+        var account = named ?? await accounts.FindActiveAsync(address.Key, context.CancellationToken);
+        var known = await knownDevices.FindAsync(request.Device, request.Proof, byHint ? request.Hint : request.Email, account, context.CancellationToken);
         var subject = known is null ? GuardSubject.Of(address) : GuardSubject.OfProvenDevice(address, known.DeviceId);
         using var attempt = await guard.EnterAsync(GuardedAct.SignIn, subject, context, request.SecurityCheck);
         if (attempt.Check is { } check)
@@ -64,6 +66,19 @@ internal sealed class SignIn(
             SignInStep.Deletion deletion => new SignInResponse { DeletionScheduled = deletion.Scheduled },
             _ => throw new InvalidOperationException($"No response for {step.GetType().Name}."),
         };
+    }
+
+    private static void RequireOneName(SignInRequest request)
+    {
+        if (request.Email.Length == 0 && request.Hint.Length == 0)
+        {
+            throw Errors.Field("email", Faults.Missing.Reason, "must be set without a hint");
+        }
+
+        if (request.Email.Length > 0 && request.Hint.Length > 0)
+        {
+            throw Errors.Field("hint", "MALFORMED", "must be empty with an email");
+        }
     }
 
     /// <summary>Not cancelled with the call: hanging up must not save a guess from being counted.</summary>

@@ -21,12 +21,12 @@ internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
         """;
 
     private const string InsertSql = """
-        INSERT INTO device (device_id, account_id, name, platform, application_id, application_version, signing_key, linked_at, last_seen_at)
-        VALUES (@deviceId, @accountId, @name, @platform, @applicationId, @applicationVersion, @signingKey, @linkedAt, @lastSeenAt)
+        INSERT INTO device (device_id, account_id, name, platform, application_id, application_version, signing_key, shared_key, linked_at, last_seen_at)
+        VALUES (@deviceId, @accountId, @name, @platform, @applicationId, @applicationVersion, @signingKey, @sharedKey, @linkedAt, @lastSeenAt)
         """;
 
     private const string UpdateSql = """
-        UPDATE device SET name = @name, platform = @platform, application_id = @applicationId, application_version = @applicationVersion, last_seen_at = @lastSeenAt
+        UPDATE device SET name = @name, platform = @platform, application_id = @applicationId, application_version = @applicationVersion, shared_key = @sharedKey, last_seen_at = @lastSeenAt
          WHERE device_id = @deviceId
         """;
 
@@ -88,6 +88,7 @@ internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
         applicationId = device.ApplicationId,
         applicationVersion = device.ApplicationVersion,
         signingKey = device.SigningKey,
+        sharedKey = device.SharedKey,
         linkedAt = device.LinkedAt.ToStored(),
         lastSeenAt = device.LastSeenAt.ToStored(),
     };

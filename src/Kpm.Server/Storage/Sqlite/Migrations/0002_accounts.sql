@@ -48,6 +48,7 @@ CREATE TABLE device (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX device_by_account ON device (account_id, linked_at, device_id);
+CREATE INDEX device_by_shared_key ON device (shared_key) WHERE shared_key IS NOT NULL;
 
 -- A session is one family of tokens; only hashes of the tokens are kept. The access token before the current one works
 -- until it expires, so that a call that was under way at a refresh does not fail.
