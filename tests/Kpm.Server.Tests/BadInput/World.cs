@@ -20,8 +20,8 @@ public sealed partial class World : IAsyncLifetime
     private Dictionary<string, Func<CancellationToken, Task<BaseCall>>> Makers => new(StringComparer.Ordinal)
     {
         ["kpm.v1.AccountService.GetSignInOptions"] = _ => Anonymous(new GetSignInOptionsRequest { Locale = "de-AT", Region = "DE" }),
-        ["kpm.v1.AccountService.CreateAccount"] = _ => Anonymous(new TestDevice(TestDevice.NewEmail()).Registration()),
-        ["kpm.v1.AccountService.SignIn"] = _ => Anonymous(new TestDevice(Visitor.Email).Credentials()),
+        ["kpm.v1.AccountService.CreateAccount"] = _ => Anonymous(Registration()),
+        ["kpm.v1.AccountService.SignIn"] = _ => Anonymous(Credentials()),
         ["kpm.v1.AccountService.RefreshSession"] = async c =>
         {
             var device = await SignedInAsync(c);
@@ -142,6 +142,7 @@ public sealed partial class World : IAsyncLifetime
     internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => AllMakers.First(m => m.Key == variant).Value(cancellationToken);
 
     private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers => Makers.Concat(TwoStepMakers).Concat(Operators.All);
+    private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers => Makers.Concat(TwoStepMakers).Concat(HintMakers);
 
     internal TestDevice NewDevice() => new(Owner.Email);
 

@@ -33,14 +33,7 @@ internal sealed class TestDevice : IDisposable
     public Guid AccountId => Guid.Parse(Account!.AccountId);
 
     /// <summary>The public key as the contract carries it.</summary>
-    public byte[] PublicKey
-    {
-        get
-        {
-            var q = Key.ExportParameters(includePrivateParameters: false).Q;
-            return [4, .. q.X!, .. q.Y!];
-        }
-    }
+    public byte[] PublicKey => PublicKeyOf(Key);
 
     /// <summary>Call options with the session's access token.</summary>
     public CallOptions Call => new(headers: Headers);
@@ -57,7 +50,21 @@ internal sealed class TestDevice : IDisposable
         SigningKey = ByteString.CopyFrom(PublicKey),
     };
 
-    public DeviceProof Prove(string method, string token, DateTimeOffset? at = null)
+    /// <summary>The key that this device's apps share, where it takes part in that.</summary>
+    public ECDsa? SharedKey { get; init; }
+
+    /// <summary>Info with the shared key and its proof for the rpc.</summary>
+    public DeviceInfo SharedInfo(string method)
+    {
+        var info = Info;
+        info.SharedKey = ByteString.CopyFrom(PublicKeyOf(SharedKey!));
+        info.SharedKeyProof = Prove(SharedKey!, method, info.DeviceId);
+        return info;
+    }
+
+    public DeviceProof Prove(string method, string token, DateTimeOffset? at = null) => Prove(Key, method, token, at);
+
+    public DeviceProof Prove(ECDsa key, string method, string token, DateTimeOffset? at = null)
     {
         var time = DateTimeOffset.FromUnixTimeMilliseconds((at ?? _time.GetUtcNow()).ToUnixTimeMilliseconds());
         var nonce = RandomNumberGenerator.GetBytes(16);
@@ -66,12 +73,18 @@ internal sealed class TestDevice : IDisposable
         {
             Time = Timestamp.FromDateTimeOffset(time),
             Nonce = ByteString.CopyFrom(nonce),
-            Signature = ByteString.CopyFrom(Sign(signed)),
+            Signature = ByteString.CopyFrom(key.SignData(signed, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation)),
         };
     }
 
     /// <summary>ECDSA P-256 with SHA-256, r || s.</summary>
     public byte[] Sign(byte[] data) => Key.SignData(data, HashAlgorithmName.SHA256, DSASignatureFormat.IeeeP1363FixedFieldConcatenation);
+
+    public static byte[] PublicKeyOf(ECDsa key)
+    {
+        var q = key.ExportParameters(includePrivateParameters: false).Q;
+        return [4, .. q.X!, .. q.Y!];
+    }
 
     public void Dispose() => Key.Dispose();
 }
