@@ -19,6 +19,7 @@ public sealed partial class World
             var hint = (await accounts.GetSignInHintsAsync(Hints(device), cancellationToken: c)).Hints[0].Hint;
             var request = new SignInRequest { Hint = hint, Password = TestDevice.Password, Device = device.Info(), Proof = device.Proof("/kpm.v1.AccountService/SignIn", hint) };
             Share(device, request.Device, "SignIn");
+            request.SecurityCheck = Answer();
             return new BaseCall(request, null);
         },
     };
@@ -40,6 +41,7 @@ public sealed partial class World
         var device = new TestDevice(TestDevice.NewEmail());
         var request = device.Registration();
         Share(device, request.Device, "CreateAccount");
+        request.SecurityCheck = Answer();
         return request;
     }
 
@@ -48,6 +50,8 @@ public sealed partial class World
         var device = new TestDevice(Visitor.Email);
         var request = device.Credentials();
         Share(device, request.Device, "SignIn");
+        request.SecurityCheck = Answer();
+        request.Proof = device.Proof("/kpm.v1.AccountService/SignIn", request.Email);
         return request;
     }
 }
