@@ -1,4 +1,5 @@
 using Grpc.Core.Interceptors;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Grpc.AspNetCore.Server.Binding;
@@ -17,8 +18,10 @@ internal sealed class Singletons(IServiceCollection registrations)
             return false;
         }
 
-        var registration = registrations.LastOrDefault(each => each.ServiceType == type && !each.IsKeyedService);
+        var registration = Last(type) ?? (type.IsConstructedGenericType ? Last(type.GetGenericTypeDefinition()) : null);
         return registration is { Lifetime: ServiceLifetime.Singleton };
+
+        ServiceDescriptor? Last(Type of) => registrations.LastOrDefault(each => each.ServiceType == of && !each.IsKeyedService);
     }
 }
 
@@ -29,6 +32,7 @@ internal sealed class DefaultServiceActivator<TService> : IGrpcServiceActivator<
     private readonly bool _isService;
     private readonly ObjectFactory<TService>? _factory;
     private readonly Lazy<TService>? _singleton;
+    private readonly IServiceProvider? _root;
 
     public DefaultServiceActivator(IServiceProviderIsService isService, Singletons singletons, IServiceProvider root)
     {
@@ -36,6 +40,10 @@ internal sealed class DefaultServiceActivator<TService> : IGrpcServiceActivator<
         if (!_isService)
         {
             _factory = ActivatorUtilities.CreateFactory<TService>([]);
+            // Singletons are the same in every scope: an object that is made of them alone needs none.
+            _root = typeof(TService).GetConstructors() is [var only]
+                && only.GetParameters().All(parameter => !parameter.IsDefined(typeof(FromKeyedServicesAttribute), inherit: true) && singletons.Has(parameter.ParameterType, root))
+                ? root : null;
         }
         else if (singletons.Has(typeof(TService), root))
         {
@@ -50,6 +58,9 @@ internal sealed class DefaultServiceActivator<TService> : IGrpcServiceActivator<
 
     /// <summary>The one object, where the service is a singleton.</summary>
     public TService? Singleton => _singleton?.Value;
+
+    /// <summary>For a call; its services are fetched only where they are needed, since a scope is made for them then.</summary>
+    public GrpcActivatorHandle<TService> Create(HttpContext http) => Create(_root ?? http.RequestServices);
 
     public GrpcActivatorHandle<TService> Create(IServiceProvider serviceProvider) => _isService
         ? new GrpcActivatorHandle<TService>(serviceProvider.GetRequiredService<TService>(), created: false, state: null)

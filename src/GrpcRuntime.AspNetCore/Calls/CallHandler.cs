@@ -19,7 +19,7 @@ internal abstract class CallHandler(CallSettings settings, ILogger logger, IMeth
     public CallSettings Settings { get; } = settings;
 
     /// <summary>Null for what no service has.</summary>
-    public Diagnostics.Method? Method { get; } = method is null ? null : new Diagnostics.Method(method.ServiceName, method.Name);
+    public Diagnostics.Method? Method { get; } = method is null ? null : new Diagnostics.Method(method.FullName[1..]);
 
     public ILogger Logger { get; } = logger;
 

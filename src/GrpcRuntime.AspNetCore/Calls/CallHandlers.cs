@@ -26,7 +26,7 @@ internal sealed class CallHandlerFactory<TService>(
     where TService : class
 {
     private readonly bool _needsRelease = activator is not DefaultServiceActivator<TService> { NeedsRelease: false };
-    private readonly DefaultServiceActivator<TService>? _singleton = activator as DefaultServiceActivator<TService>;
+    private readonly DefaultServiceActivator<TService>? _default = activator as DefaultServiceActivator<TService>;
 
     public CallHandler Unary<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryInvoker<TService, TRequest, TResponse> invoke)
         where TRequest : class
@@ -64,9 +64,17 @@ internal sealed class CallHandlerFactory<TService>(
                 : invoke(service.Instance, requests, responses, context);
         }));
 
-    private GrpcActivatorHandle<TService> Create(ServerCallContext context) => _singleton?.Singleton is { } singleton
-        ? new GrpcActivatorHandle<TService>(singleton, created: false, state: null)
-        : activator.Create(context.GetHttpContext().RequestServices);
+    private GrpcActivatorHandle<TService> Create(ServerCallContext context)
+    {
+        if (_default is null)
+        {
+            return activator.Create(context.GetHttpContext().RequestServices);
+        }
+
+        return _default.Singleton is { } singleton
+            ? new GrpcActivatorHandle<TService>(singleton, created: false, state: null)
+            : _default.Create(context.GetHttpContext());
+    }
 
     private async Task<TResponse> Released<TResponse>(GrpcActivatorHandle<TService> service, Func<Task<TResponse>> invoke)
     {

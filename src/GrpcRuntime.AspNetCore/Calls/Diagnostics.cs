@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Globalization;
 using Grpc.Core;
+using Grpc.Wire;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -30,12 +31,18 @@ internal static class Diagnostics
         if (started != 0)
         {
             // An unknown method goes by one name: what callers make up must not become a tag each.
-            Duration.Record(
-                TimeProvider.System.GetElapsedTime(started).TotalSeconds,
-                new("rpc.system", "grpc"),
-                new("rpc.service", method?.Service ?? "_OTHER"),
-                new("rpc.method", method?.Name ?? "_OTHER"),
-                new("rpc.grpc.status_code", (int)status));
+            var tags = new TagList
+            {
+                { "rpc.system.name", "grpc" },
+                { "rpc.method", method?.FullName ?? "_OTHER" },
+                { "rpc.response.status_code", StatusNames.Of(status) },
+            };
+            if (IsError(status))
+            {
+                tags.Add("error.type", StatusNames.Of(status));
+            }
+
+            Duration.Record(TimeProvider.System.GetElapsedTime(started).TotalSeconds, tags);
         }
 
         if (Activity.Current is null || http.Features.Get<IHttpActivityFeature>()?.Activity is not { IsAllDataRequested: true } activity)
@@ -43,17 +50,28 @@ internal static class Diagnostics
             return;
         }
 
-        activity.SetTag("rpc.system", "grpc");
-        activity.SetTag("rpc.grpc.status_code", (int)status);
+        activity.SetTag("rpc.system.name", "grpc");
+        activity.SetTag("rpc.method", method?.FullName ?? "_OTHER");
+        activity.SetTag("rpc.response.status_code", StatusNames.Of(status));
+        // Grpc.AspNetCore's own names: what OpenTelemetry's ASP.NET Core instrumentation reads.
         activity.SetTag("grpc.status_code", ((int)status).ToString(CultureInfo.InvariantCulture));
         if (method is not null)
         {
-            activity.SetTag("grpc.method", $"/{method.Service}/{method.Name}");
-            activity.SetTag("rpc.service", method.Service);
-            activity.SetTag("rpc.method", method.Name);
+            activity.SetTag("grpc.method", $"/{method.FullName}");
+            activity.DisplayName = method.FullName;
+        }
+
+        if (IsError(status))
+        {
+            activity.SetTag("error.type", StatusNames.Of(status));
+            activity.SetStatus(ActivityStatusCode.Error);
         }
     }
 
-    /// <summary>The names of a method, as they are tagged.</summary>
-    public sealed record Method(string Service, string Name);
+    // The conventions count as the server's errors only these: the others are the caller's.
+    private static bool IsError(StatusCode status) => status is StatusCode.Unknown or StatusCode.DeadlineExceeded or StatusCode.Unimplemented
+        or StatusCode.Internal or StatusCode.Unavailable or StatusCode.DataLoss;
+
+    /// <summary>The name of a method as it is tagged: service and method.</summary>
+    public sealed record Method(string FullName);
 }

@@ -1,8 +1,11 @@
 using System.Collections.Concurrent;
 using Grpc.Core;
+using Grpc.Net.Client.Balancer;
 using Grpc.Net.Client.Calls;
 using Grpc.Net.Compression;
 using Grpc.Wire;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Grpc.Net.Client;
 
@@ -18,34 +21,49 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
     private readonly CancellationTokenSource _disposing = new();
     private readonly Uri _address;
     private readonly RetrySettings? _retries;
+    private readonly ConnectionManager? _connections;
     private int _disposed;
 
     private GrpcChannel(Uri address, GrpcChannelOptions options)
         : base(address.Authority)
     {
-        if (!address.IsAbsoluteUri || (address.Scheme != Uri.UriSchemeHttp && address.Scheme != Uri.UriSchemeHttps))
-        {
-            throw new ArgumentException("The address of a channel starts with http:// or https://.", nameof(address));
-        }
-
         if (options.HttpClient is not null && options.HttpHandler is not null)
         {
             throw new ArgumentException("HttpClient and HttpHandler cannot both be set.", nameof(options));
         }
 
-        _address = address;
-        Security = ChannelSecurity.Of(options.Credentials, address.Scheme == Uri.UriSchemeHttps);
-        SendsCallCredentials = address.Scheme == Uri.UriSchemeHttps || options.UnsafeUseInsecureChannelCallCredentials;
+        Logger = options.LoggerFactory?.CreateLogger(typeof(GrpcChannel).FullName!) ?? NullLogger.Instance;
+        var hasAddress = address.Scheme == Uri.UriSchemeHttp || address.Scheme == Uri.UriSchemeHttps;
+        var resolvers = hasAddress ? null : ChannelTransport.FindResolvers(address, options);
+        Security = ChannelSecurity.Of(options.Credentials, address);
+        var scheme = Security.IsSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
+        _address = hasAddress ? address : new Uri($"{scheme}://{address.AbsolutePath.Trim('/')}");
+        SendsCallCredentials = Security.IsSecure || options.UnsafeUseInsecureChannelCallCredentials;
         MaxSendMessageSize = options.MaxSendMessageSize;
         MaxReceiveMessageSize = options.MaxReceiveMessageSize;
         ThrowOperationCanceledOnCancellation = options.ThrowOperationCanceledOnCancellation;
         HttpVersion = options.HttpVersion ?? System.Net.HttpVersion.Version20;
         HttpVersionPolicy = options.HttpVersionPolicy ?? System.Net.Http.HttpVersionPolicy.RequestVersionExact;
         TimeProvider = options.TimeProvider;
+        InitialReconnectBackoff = options.InitialReconnectBackoff;
+        MaxReconnectBackoff = options.MaxReconnectBackoff ?? TimeSpan.MaxValue;
         Compression = new ChannelCompression(options.CompressionProviders);
         _retries = RetrySettings.From(options);
-        (_invoker, _disposeInvoker) = CreateInvoker(options);
+        _connections = resolvers is null
+            ? ChannelTransport.CanConnect(options) ? ConnectionManager.ForAddress(address, options, Logger) : null
+            : ConnectionManager.ForResolver(
+                resolvers.Create(new ResolverOptions(address, Security.IsSecure ? 443 : 80, options.LoggerFactory ?? NullLoggerFactory.Instance, options)),
+                scheme,
+                options,
+                ChannelTransport.IsRoundRobin(options),
+                Logger);
+        Balancer = resolvers is null ? null : _connections;
+        (_invoker, _disposeInvoker) = ChannelTransport.CreateInvoker(options, _connections);
     }
+
+    /// <summary>How the channel stands to its server, or, with several addresses, to the best of them.</summary>
+    /// <exception cref="InvalidOperationException">The channel has a client or handler of its caller's, which makes its connections.</exception>
+    public ConnectivityState State => Connections.State;
 
     internal ChannelSecurity Security { get; }
 
@@ -63,37 +81,58 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
 
     internal TimeProvider TimeProvider { get; }
 
+    internal TimeSpan InitialReconnectBackoff { get; }
+
+    internal TimeSpan MaxReconnectBackoff { get; }
+
     internal ChannelCompression Compression { get; }
+
+    internal ILogger Logger { get; }
+
+    /// <summary>What chooses the address of each call; null where the channel has one.</summary>
+    internal ConnectionManager? Balancer { get; }
+
+    private ConnectionManager Connections => _connections ?? throw new InvalidOperationException(
+        "The state of a channel with an HttpClient or HttpHandler of its caller's is not known: its connections are theirs.");
 
     /// <summary>Fires when the channel is disposed; its calls end then.</summary>
     internal CancellationToken Disposing => _disposing.Token;
 
     /// <summary>A channel to a server.</summary>
-    /// <exception cref="ArgumentException">The address is no http or https address.</exception>
+    /// <exception cref="ArgumentException">The address is none.</exception>
     public static GrpcChannel ForAddress(string address) => ForAddress(address, new GrpcChannelOptions());
 
     /// <summary>A channel to a server, with options.</summary>
-    /// <exception cref="ArgumentException">The address is no http or https address, or the options contradict each other.</exception>
+    /// <exception cref="ArgumentException">The address is none, or the options contradict each other.</exception>
     public static GrpcChannel ForAddress(string address, GrpcChannelOptions channelOptions)
     {
         ArgumentNullException.ThrowIfNull(address);
         return Uri.TryCreate(address, UriKind.Absolute, out var uri)
             ? ForAddress(uri, channelOptions)
-            : throw new ArgumentException("The address of a channel starts with http:// or https://.", nameof(address));
+            : throw new ArgumentException("The address of a channel is a URI, such as https://host:port.", nameof(address));
     }
 
     /// <summary>A channel to a server.</summary>
-    /// <exception cref="ArgumentException">The address is no http or https address.</exception>
+    /// <exception cref="ArgumentException">The address is none.</exception>
     public static GrpcChannel ForAddress(Uri address) => ForAddress(address, new GrpcChannelOptions());
 
     /// <summary>A channel to a server, with options.</summary>
-    /// <exception cref="ArgumentException">The address is no http or https address, or the options contradict each other.</exception>
+    /// <exception cref="ArgumentException">The address is none, or the options contradict each other.</exception>
     public static GrpcChannel ForAddress(Uri address, GrpcChannelOptions channelOptions)
     {
         ArgumentNullException.ThrowIfNull(address);
         ArgumentNullException.ThrowIfNull(channelOptions);
         return new GrpcChannel(address, channelOptions);
     }
+
+    /// <summary>Connects to the server, before any call; done when the channel is connected.</summary>
+    /// <exception cref="InvalidOperationException">The channel has a client or handler of its caller's, which makes its connections.</exception>
+    public Task ConnectAsync(CancellationToken cancellationToken = default) => Connections.ConnectAsync(cancellationToken);
+
+    /// <summary>Done when the channel is in another state than <paramref name="lastObservedState"/>.</summary>
+    /// <exception cref="InvalidOperationException">The channel has a client or handler of its caller's, which makes its connections.</exception>
+    public Task WaitForStateChangedAsync(ConnectivityState lastObservedState, CancellationToken cancellationToken = default) =>
+        Connections.WaitForStateChangedAsync(lastObservedState, cancellationToken);
 
     /// <inheritdoc/>
     public override CallInvoker CreateCallInvoker()
@@ -115,6 +154,8 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
         {
             _invoker.Dispose();
         }
+
+        _connections?.Dispose();
 
         _disposing.Dispose();
     }
@@ -144,27 +185,6 @@ public sealed class GrpcChannel : ChannelBase, IDisposable
             new Uri(channel._address, "/" + method.ServiceName).AbsoluteUri,
             channel._retries?.PolicyFor(method)),
         this);
-
-    private static (HttpMessageInvoker Invoker, bool Dispose) CreateInvoker(GrpcChannelOptions options)
-    {
-        if (options.HttpClient is not null)
-        {
-            return (options.HttpClient, options.DisposeHttpClient);
-        }
-
-        if (options.HttpHandler is not null)
-        {
-            return (new HttpMessageInvoker(options.HttpHandler, options.DisposeHttpClient), true);
-        }
-
-        var handler = new SocketsHttpHandler
-        {
-            EnableMultipleHttp2Connections = true,
-            AllowAutoRedirect = false,
-            UseCookies = false,
-        };
-        return (new HttpMessageInvoker(handler, disposeHandler: true), true);
-    }
 }
 
 /// <summary>What a channel keeps of each method it called.</summary>

@@ -2,6 +2,7 @@ using Grpc.Core;
 using Grpc.Net.Client.Configuration;
 using Grpc.Net.Compression;
 using Grpc.Wire;
+using Microsoft.Extensions.Logging;
 
 namespace Grpc.Net.Client;
 
@@ -38,8 +39,20 @@ public sealed class GrpcChannelOptions
     /// <summary>Whether call credentials are sent in the clear.</summary>
     public bool UnsafeUseInsecureChannelCallCredentials { get; set; }
 
-    /// <summary>Retry policies of methods.</summary>
+    /// <summary>Retry policies of methods, and how calls are shared out among several addresses.</summary>
     public ServiceConfig? ServiceConfig { get; set; }
+
+    /// <summary>Where the <see cref="Balancer.ResolverFactory"/> of the address's scheme is looked for.</summary>
+    public IServiceProvider? ServiceProvider { get; set; }
+
+    /// <summary>The longest pause before the first attempt to connect again; 1 second by default.</summary>
+    public TimeSpan InitialReconnectBackoff { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>The bound of every pause between attempts to connect; null for none. 2 minutes by default.</summary>
+    public TimeSpan? MaxReconnectBackoff { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Where the channel and its calls log; null for nowhere.</summary>
+    public ILoggerFactory? LoggerFactory { get; set; }
 
     /// <summary>The version of HTTP that calls ask for; null for 2.0.</summary>
     public Version? HttpVersion { get; set; }

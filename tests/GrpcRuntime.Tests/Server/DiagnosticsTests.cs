@@ -9,8 +9,10 @@ namespace GrpcRuntime.Tests.Server;
 /// <summary>What a listener of activities and metrics is told of calls.</summary>
 public sealed class DiagnosticsTests
 {
-    [Fact]
-    public async Task The_activity_of_the_request_is_tagged_by_the_rpc_conventions()
+    [Theory]
+    [InlineData(StatusCode.NotFound, "NOT_FOUND", false)]
+    [InlineData(StatusCode.Internal, "INTERNAL", true)]
+    public async Task The_activity_of_the_request_is_tagged_by_the_rpc_conventions(StatusCode expected, string name, bool isError)
     {
         using var listener = new ActivityListener
         {
@@ -23,16 +25,20 @@ public sealed class DiagnosticsTests
         server.Hooks.Unary = (_, _) =>
         {
             activity = Activity.Current;
-            throw new RpcException(new Status(StatusCode.NotFound, ""));
+            throw new RpcException(new Status(expected, ""));
         };
 
         await server.PostAsync(RawGrpc.Unary, RawGrpc.Frame([]));
 
         Assert.NotNull(activity);
-        Assert.Equal("grpc", activity.GetTagItem("rpc.system"));
-        Assert.Equal("grpcruntime.tests.Echo", activity.GetTagItem("rpc.service"));
-        Assert.Equal("Unary", activity.GetTagItem("rpc.method"));
-        Assert.Equal(5, activity.GetTagItem("rpc.grpc.status_code"));
+        Assert.Equal(expected.ToString(), activity.GetTagItem("grpc.status_code") is string code ? ((StatusCode)int.Parse(code, System.Globalization.CultureInfo.InvariantCulture)).ToString() : null);
+        Assert.Equal("grpc", activity.GetTagItem("rpc.system.name"));
+        Assert.Equal("grpcruntime.tests.Echo/Unary", activity.GetTagItem("rpc.method"));
+        Assert.Equal("grpcruntime.tests.Echo/Unary", activity.DisplayName);
+        Assert.Equal(name, activity.GetTagItem("rpc.response.status_code"));
+        // What the caller did wrong is no error of the server's.
+        Assert.Equal(isError ? name : null, activity.GetTagItem("error.type"));
+        Assert.Equal(isError ? ActivityStatusCode.Error : ActivityStatusCode.Unset, activity.Status);
         Assert.Equal("/grpcruntime.tests.Echo/Unary", activity.GetTagItem("grpc.method"));
     }
 
@@ -55,17 +61,18 @@ public sealed class DiagnosticsTests
         listener.Start();
         await using var server = await TestServer.StartAsync();
 
-        // Statuses that no other test has, since the meter is the process's own.
-        await server.PostAsync(RawGrpc.Collect, RawGrpc.Frame(new EchoRequest { StatusCode = 77 }));
+        // A status that no other test has, since the meter is the process's own.
+        await server.PostAsync(RawGrpc.Collect, RawGrpc.Frame(new EchoRequest { StatusCode = (int)StatusCode.DataLoss }));
         await server.PostAsync("/grpcruntime.tests.Made/Up", []);
 
-        await WaitUntilAsync(() => measured.Any(each => Is(each, "grpcruntime.tests.Echo", "Collect", 77)));
-        await WaitUntilAsync(() => measured.Any(each => Is(each, "_OTHER", "_OTHER", 12)));
+        await WaitUntilAsync(() => measured.Any(each => Is(each, "grpcruntime.tests.Echo/Collect", "DATA_LOSS")));
+        await WaitUntilAsync(() => measured.Any(each => Is(each, "_OTHER", "UNIMPLEMENTED")));
         Assert.All(measured, each => Assert.True(each.Seconds >= 0));
     }
 
-    private static bool Is((double, Dictionary<string, object?> Tags) each, string service, string method, int status) =>
-        Equals(each.Tags["rpc.service"], service) && Equals(each.Tags["rpc.method"], method) && Equals(each.Tags["rpc.grpc.status_code"], status);
+    private static bool Is((double, Dictionary<string, object?> Tags) each, string method, string status) =>
+        Equals(each.Tags["rpc.system.name"], "grpc") && Equals(each.Tags["rpc.method"], method)
+        && Equals(each.Tags["rpc.response.status_code"], status) && Equals(each.Tags["error.type"], status);
 
     // The response is sent a moment before the call is measured.
     private static async Task WaitUntilAsync(Func<bool> condition)

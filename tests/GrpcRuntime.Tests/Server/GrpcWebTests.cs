@@ -7,6 +7,7 @@ using Grpc.Core;
 using GrpcRuntime.Tests.Protos;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace GrpcRuntime.Tests.Server;
 
@@ -130,6 +131,40 @@ public sealed class GrpcWebTests
         var (response, _) = await PostAsync(server, HttpProtocols.Http1, RawGrpc.Unary, Binary, RawGrpc.Frame([]));
 
         Assert.Equal(HttpStatusCode.UpgradeRequired, response.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_page_of_another_origin_may_call()
+    {
+        await using var server = await TestServer.StartAsync(
+            services: services => services.AddCors(cors => cors.AddDefaultPolicy(policy => policy
+                .WithOrigins("https://app.example")
+                .WithMethods("POST")
+                .AllowAnyHeader()
+                .WithExposedHeaders("grpc-status", "grpc-message", "grpc-encoding", "grpc-accept-encoding"))),
+            map: app =>
+            {
+                app.UseGrpcWeb(new GrpcWebOptions { DefaultEnabled = true });
+                app.UseCors();
+            },
+            protocols: HttpProtocols.Http1);
+        using var preflight = new HttpRequestMessage(HttpMethod.Options, RawGrpc.Unary);
+        preflight.Headers.Add("origin", "https://app.example");
+        preflight.Headers.Add("access-control-request-method", "POST");
+        preflight.Headers.Add("access-control-request-headers", "content-type,x-grpc-web");
+        using var allowed = await server.Http.SendAsync(preflight, TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.NoContent, allowed.StatusCode);
+        Assert.Equal("https://app.example", Assert.Single(allowed.Headers.GetValues("access-control-allow-origin")));
+        Assert.Equal("POST", Assert.Single(allowed.Headers.GetValues("access-control-allow-methods")));
+        var (response, frames) = await PostAsync(
+            server, HttpProtocols.Http1, RawGrpc.Unary, Binary, RawGrpc.Frame(new EchoRequest { Text = "hello" }), ("origin", "https://app.example"));
+        Assert.Contains("grpc-status", Assert.Single(response.Headers.GetValues("access-control-expose-headers")), StringComparison.Ordinal);
+        Assert.Equal("hello", EchoReply.Parser.ParseFrom(frames[0].Message).Text);
+
+        // Another page gets no leave: its browser does not hand the response out.
+        var (strange, _) = await PostAsync(server, HttpProtocols.Http1, RawGrpc.Unary, Binary, RawGrpc.Frame([]), ("origin", "https://other.example"));
+        Assert.False(strange.Headers.Contains("access-control-allow-origin"));
     }
 
     private static Task<TestServer> StartAsync(HttpProtocols protocol) => TestServer.StartAsync(

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Grpc.Core;
+using Grpc.Wire;
 
 namespace Grpc.Net.Client.Calls;
 
@@ -39,7 +40,7 @@ internal static class ClientDiagnostics
 
     public static void Stop(Activity activity, Status status)
     {
-        var code = CodeName(status.StatusCode);
+        var code = StatusNames.Of(status.StatusCode);
         activity.SetTag("rpc.response.status_code", code);
         if (status.StatusCode != StatusCode.OK)
         {
@@ -52,7 +53,7 @@ internal static class ClientDiagnostics
 
     public static void Record(TimeSpan elapsed, IMethod method, Uri address, Status status)
     {
-        var code = CodeName(status.StatusCode);
+        var code = StatusNames.Of(status.StatusCode);
         var tags = new TagList
         {
             { "rpc.system.name", "grpc" },
@@ -70,26 +71,4 @@ internal static class ClientDiagnostics
     }
 
     private static string MethodName(IMethod method) => method.FullName[1..];
-
-    /// <summary>The name that the gRPC specification has for a code.</summary>
-    private static string CodeName(StatusCode code) => code switch
-    {
-        StatusCode.OK => "OK",
-        StatusCode.Cancelled => "CANCELLED",
-        StatusCode.InvalidArgument => "INVALID_ARGUMENT",
-        StatusCode.DeadlineExceeded => "DEADLINE_EXCEEDED",
-        StatusCode.NotFound => "NOT_FOUND",
-        StatusCode.AlreadyExists => "ALREADY_EXISTS",
-        StatusCode.PermissionDenied => "PERMISSION_DENIED",
-        StatusCode.ResourceExhausted => "RESOURCE_EXHAUSTED",
-        StatusCode.FailedPrecondition => "FAILED_PRECONDITION",
-        StatusCode.Aborted => "ABORTED",
-        StatusCode.OutOfRange => "OUT_OF_RANGE",
-        StatusCode.Unimplemented => "UNIMPLEMENTED",
-        StatusCode.Internal => "INTERNAL",
-        StatusCode.Unavailable => "UNAVAILABLE",
-        StatusCode.DataLoss => "DATA_LOSS",
-        StatusCode.Unauthenticated => "UNAUTHENTICATED",
-        _ => "UNKNOWN",
-    };
 }

@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using Grpc.Core;
+using Grpc.Net.Client.Balancer;
 using Grpc.Net.Compression;
 using Grpc.Wire;
 
@@ -14,9 +15,6 @@ internal abstract partial class GrpcCall
 
     private static readonly string UserAgent = "grpc-dotnet-kpm/" + typeof(GrpcCall).Assembly.GetName().Version?.ToString(3);
 
-    // A call that waits for the server tries again after 1 s at first and after 2 min at most, as gRPC's connections do.
-    private static readonly TimeSpan FirstReconnect = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestReconnect = TimeSpan.FromMinutes(2);
     private const double ReconnectMultiplier = 1.6;
 
     private ICompressionProvider? _requestCompression;
@@ -49,9 +47,15 @@ internal abstract partial class GrpcCall
         {
             Exception failure;
             TimeSpan? pause;
+            Subchannel? subchannel = null;
             try
             {
-                var response = await Channel.SendAsync(CreateRequest(content, credentials, retries), Token);
+                if (Channel.Balancer is { } balancer)
+                {
+                    subchannel = await balancer.PickAsync(Options.IsWaitForReady, Token);
+                }
+
+                var response = await Channel.SendAsync(CreateRequest(content, credentials, retries, subchannel), Token);
                 SetResponse(response);
                 var reader = await BeginAsync(response);
                 Info.Retry?.Throttle?.Succeeded();
@@ -60,7 +64,7 @@ internal abstract partial class GrpcCall
             catch (Exception e) when (!IsEnded)
             {
                 failure = e;
-                pause = PauseBeforeRetry(e, content, ref retries, ref reconnects);
+                pause = PauseBeforeRetry(e, content, subchannel, ref retries, ref reconnects);
             }
 
             if (pause is not { } delay)
@@ -68,6 +72,7 @@ internal abstract partial class GrpcCall
                 throw Fail(failure);
             }
 
+            Log.CallRetried(Channel.Logger, Method.FullName, ClientStatus.FromException(failure).StatusCode, delay, retries + reconnects);
             Interlocked.Exchange(ref _response, null)?.Dispose();
             _trailers = null;
             _hasHeadersAtEnd = false;
@@ -76,7 +81,7 @@ internal abstract partial class GrpcCall
     }
 
     /// <summary>How long to wait before trying again; null to give up.</summary>
-    private TimeSpan? PauseBeforeRetry(Exception error, HttpContent content, ref int retries, ref int reconnects)
+    private TimeSpan? PauseBeforeRetry(Exception error, HttpContent content, Subchannel? subchannel, ref int retries, ref int reconnects)
     {
         // What was streamed is gone; a request that never found a connection was not.
         if (content is StreamingContent { IsUsed: true })
@@ -84,9 +89,19 @@ internal abstract partial class GrpcCall
             return null;
         }
 
-        if (Options.IsWaitForReady && error is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError })
+        if (error is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError })
         {
-            return Backoff.Pause(FirstReconnect, LongestReconnect, ReconnectMultiplier, ++reconnects);
+            if (subchannel is not null)
+            {
+                // Nothing was sent: another address may be there. If none is, the next choice says so.
+                Channel.Balancer!.Failed(subchannel, error);
+                return TimeSpan.Zero;
+            }
+
+            if (Options.IsWaitForReady)
+            {
+                return Backoff.Pause(Channel.InitialReconnectBackoff, Channel.MaxReconnectBackoff, ReconnectMultiplier, ++reconnects);
+            }
         }
 
         if (Info.Retry is not { } policy || !policy.Codes.Contains(ClientStatus.FromException(error).StatusCode))
@@ -111,9 +126,9 @@ internal abstract partial class GrpcCall
             : null;
     }
 
-    private HttpRequestMessage CreateRequest(HttpContent content, Metadata? credentials, int previousAttempts)
+    private HttpRequestMessage CreateRequest(HttpContent content, Metadata? credentials, int previousAttempts, Subchannel? subchannel)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, Info.Uri)
+        var request = new HttpRequestMessage(HttpMethod.Post, subchannel is null ? Info.Uri : subchannel.UriOf(Method))
         {
             Version = Channel.HttpVersion,
             VersionPolicy = Channel.HttpVersionPolicy,
@@ -122,9 +137,9 @@ internal abstract partial class GrpcCall
         var headers = request.Headers;
         headers.TryAddWithoutValidation("te", "trailers");
         headers.TryAddWithoutValidation(GrpcProtocol.AcceptEncodingHeader, Channel.Compression.AcceptEncoding);
-        if (Host is not null)
+        if ((Host ?? subchannel?.Address.HostOverride) is { } host)
         {
-            headers.Host = Host;
+            headers.Host = host;
         }
 
         if (Deadline is { } deadline)

@@ -266,6 +266,11 @@ internal abstract partial class GrpcCall : IDisposable
 
     private void Report(Status status)
     {
+        if (status.StatusCode != StatusCode.OK)
+        {
+            Log.CallEnded(Channel.Logger, Method.FullName, status.StatusCode);
+        }
+
         if (Volatile.Read(ref _activity) is { } activity)
         {
             ClientDiagnostics.Stop(activity, status);

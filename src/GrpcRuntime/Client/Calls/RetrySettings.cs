@@ -26,6 +26,11 @@ internal sealed class RetrySettings
         var throttle = config.RetryThrottling is { } limits ? new RetryThrottle(limits.MaxTokens, limits.TokenRatio) : null;
         foreach (var method in config.MethodConfigs)
         {
+            if (method.HedgingPolicy is not null)
+            {
+                throw new InvalidOperationException("Hedging is not supported: a call could be carried out twice. Use a RetryPolicy.");
+            }
+
             if (method.RetryPolicy is null)
             {
                 continue;

@@ -8,6 +8,9 @@ public sealed class ServiceConfig
     /// <summary>The settings of methods; the most specific name wins.</summary>
     public IList<MethodConfig> MethodConfigs { get; } = [];
 
+    /// <summary>How calls are shared out among several addresses; the first that is known wins, and none means <see cref="PickFirstConfig"/>.</summary>
+    public IList<LoadBalancingConfig> LoadBalancingConfigs { get; } = [];
+
     /// <summary>Holds retries back while many calls fail; null for never.</summary>
     public RetryThrottlingPolicy? RetryThrottling { get; set; }
 }
@@ -20,6 +23,48 @@ public sealed class MethodConfig
 
     /// <summary>When a call is tried again; null for never.</summary>
     public RetryPolicy? RetryPolicy { get; set; }
+
+    /// <summary>Several attempts at once: refused when the channel is made, since a call could then be carried out twice.</summary>
+    public HedgingPolicy? HedgingPolicy { get; set; }
+}
+
+/// <summary>How calls are shared out among several addresses.</summary>
+public class LoadBalancingConfig
+{
+    /// <summary>The policy of all calls to the first address that answers.</summary>
+    public const string PickFirstPolicyName = "pick_first";
+
+    /// <summary>The policy of each call to the next address.</summary>
+    public const string RoundRobinPolicyName = "round_robin";
+
+    /// <summary>A policy by its name.</summary>
+    public LoadBalancingConfig(string loadBalancingPolicyName)
+    {
+        ArgumentNullException.ThrowIfNull(loadBalancingPolicyName);
+        PolicyName = loadBalancingPolicyName;
+    }
+
+    /// <summary>The name of the policy.</summary>
+    public string PolicyName { get; }
+}
+
+/// <summary>All calls to the first address that answers.</summary>
+public sealed class PickFirstConfig() : LoadBalancingConfig(PickFirstPolicyName);
+
+/// <summary>Each call to the next address that answers.</summary>
+public sealed class RoundRobinConfig() : LoadBalancingConfig(RoundRobinPolicyName);
+
+/// <summary>Several attempts of one call at once. Known to the API, and refused.</summary>
+public sealed class HedgingPolicy
+{
+    /// <summary>How many attempts there are at most, the first included.</summary>
+    public int? MaxAttempts { get; set; }
+
+    /// <summary>The pause between attempts.</summary>
+    public TimeSpan? HedgingDelay { get; set; }
+
+    /// <summary>The codes that do not end the call.</summary>
+    public IList<StatusCode> NonFatalStatusCodes { get; } = [];
 }
 
 /// <summary>A method, all methods of a service, or all methods.</summary>
