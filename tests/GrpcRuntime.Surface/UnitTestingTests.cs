@@ -76,11 +76,12 @@ public sealed class UnitTestingTests
         Assert.Equal((byte[])[1], metadata.Get("a-bin")!.ValueBytes);
         Assert.Equal(2, metadata.Count);
 
-        var credentials = CallCredentials.Compose(CallCredentials.FromInterceptor((context, headers) =>
+        var named = CallCredentials.FromInterceptor((context, headers) =>
         {
             headers.Add("method", context.MethodName);
             return Task.CompletedTask;
-        }));
+        });
+        var credentials = CallCredentials.Compose(named, CallCredentials.FromInterceptor((_, _) => Task.CompletedTask));
         Assert.NotNull(ChannelCredentials.Create(ChannelCredentials.SecureSsl, credentials));
         await Assert.ThrowsAsync<RpcException>(() => Task.FromException(new RpcException(Status.DefaultCancelled, "message")));
         Assert.Equal(0, (int)Status.DefaultSuccess.StatusCode);

@@ -17,7 +17,7 @@ public sealed partial class RulesDocumentTests
             .ToHashSet();
 
         Assert.True(named.Count > 40, $"The page names {named.Count} tests.");
-        Assert.Empty(named.Where(name => !tests.Contains(name)));
+        Assert.All(named, name => Assert.Contains(name, tests));
     }
 
     [GeneratedRegex(@"`(\w+Tests)\.(\w+)`")]
