@@ -1,3 +1,4 @@
+using Kpm.Server.Federation;
 using Kpm.Server.Tests.Hosting;
 using Kpm.V1;
 
@@ -5,6 +6,37 @@ namespace Kpm.Server.Tests.Accounts;
 
 public sealed class GetSignInOptionsTests
 {
+    /// <summary>Nobody calls these providers here; only their names and regions matter.</summary>
+    private static ServerOptions WithProviders(ServerOptions options) => options with
+    {
+        Identity = new IdentityOptions
+        {
+            Providers = new Dictionary<string, ProviderOptions>(StringComparer.Ordinal)
+            {
+                ["google"] = new() { Kind = ProviderKind.Google, ClientId = "server", Audiences = ["android", "ios"] },
+                ["facebook"] = new() { Kind = ProviderKind.Facebook, ClientId = "fb" },
+                ["work"] = new() { Kind = ProviderKind.OpenId, Name = "Example GmbH", Issuer = "https://login.example.org", ClientId = "kpm", ExcludedRegions = ["CH"] },
+            },
+        },
+    };
+
+    [Theory]
+    [InlineData("AT", new[] { "work", "facebook", "google" })]
+    [InlineData("RU", new[] { "work", "google" })]
+    [InlineData("CN", new[] { "work" })]
+    [InlineData("CH", new[] { "facebook", "google" })]
+    public async Task Each_region_is_shown_the_providers_that_are_open_there(string region, string[] providers)
+    {
+        await using var server = await TestServer.StartAsync(options: WithProviders);
+
+        var options = await server.Accounts.GetSignInOptionsAsync(new GetSignInOptionsRequest { Locale = "de-AT", Region = region });
+
+        Assert.Equal(providers, options.Providers.Select(p => p.ProviderId));
+        Assert.Equal([SignInMethod.Password, .. options.Providers.Select(p => p.Method).Order()], options.Methods);
+        Assert.All(options.Providers.Where(p => p.ProviderId == "google"), p => Assert.Equal(["server", "android", "ios"], p.ClientIds));
+        Assert.All(options.Providers.Where(p => p.ProviderId == "work"), p => Assert.Equal("Example GmbH", p.Name));
+    }
+
     [Theory]
     [InlineData("de-AT", "AT", "de")]
     [InlineData("de", "DE", "de")]

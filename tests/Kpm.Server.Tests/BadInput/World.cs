@@ -96,7 +96,8 @@ public sealed partial class World : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         var cancellationToken = TestContext.Current.CancellationToken;
-        _server = await ServerProcess.StartAsync(_folder.File("data"), cancellationToken, new Dictionary<string, string>(StringComparer.Ordinal)
+        await _openId.InitializeAsync();
+        _server = await ServerProcess.StartAsync(_folder.File("data"), cancellationToken, new Dictionary<string, string>(FederatedSettings, StringComparer.Ordinal)
         {
             // The base requests register, mail and sign in more often than a person may.
             ["Kpm__Limits__ActivationResendInterval"] = "00:00:00.001",
@@ -132,6 +133,7 @@ public sealed partial class World : IAsyncLifetime
             await _server.DisposeAsync();
         }
 
+        await _openId.DisposeAsync();
         _folder.Dispose();
     }
 
@@ -141,8 +143,8 @@ public sealed partial class World : IAsyncLifetime
 
     internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => AllMakers.First(m => m.Key == variant).Value(cancellationToken);
 
-    private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers => Makers.Concat(TwoStepMakers).Concat(Operators.All);
-    private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers => Makers.Concat(TwoStepMakers).Concat(HintMakers);
+    private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers =>
+        Makers.Concat(TwoStepMakers).Concat(FederatedMakers).Concat(HintMakers).Concat(Operators.All);
 
     internal TestDevice NewDevice() => new(Owner.Email);
 

@@ -75,6 +75,8 @@ public sealed class OpenIdParts : IAsyncLifetime
 
     public string IssuerOf(string provider) => _issuers[provider];
 
+    public string SecretFileOf(string provider) => _folder.File($"{provider}.secret");
+
     /// <summary>A private signing key of the provider, for tokens that it would never sign.</summary>
     public JsonObject KeyOf(string provider, string algorithm = "RS256") => _keys[provider].Select(k => k!.AsObject()).Single(k => k["alg"]!.GetValue<string>() == algorithm);
 
@@ -132,7 +134,7 @@ public sealed class OpenIdParts : IAsyncLifetime
         Kind = kind,
         Issuer = IssuerOf(id),
         ClientId = ClientOf(id),
-        ClientSecretFile = _folder.File($"{id}.secret"),
+        ClientSecretFile = SecretFileOf(id),
         Audiences = [MobileClientOf(id)],
     };
 

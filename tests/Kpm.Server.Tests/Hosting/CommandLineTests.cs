@@ -32,6 +32,8 @@ public sealed class CommandLineTests
     [InlineData("--listen", "https://127.0.0.1:5443", "there is no certificate")]
     [InlineData("--listen", "0.0.0.0:5080", "in clear text")]
     [InlineData("--certificate", "x.pem", "belong together")]
+    [InlineData("--Kpm:Identity:Providers:google:Kind", "gogle", "can't be read")]
+    [InlineData("--Kpm:Identity:Providers:google:Bogus", "x", "Unknown option Kpm:Identity:Providers:google:Bogus")]
     [InlineData("--Kpm:Mail:From", "nobody", "is not an e-mail address")]
     [InlineData("--Kpm:Mail:SmtpPort", "0", "must be 1 to 65535")]
     [InlineData("--Kpm:Mail:SmtpSecurity", "ssl3", "must be starttls, tls or none")]
