@@ -35,7 +35,7 @@ internal sealed class ChangePassword(
 
         NewPassword.Check(rules, request.NewPassword, request.NewPasswordConfirmation);
         var account = await accounts.FindAsync(caller.AccountId, context.CancellationToken) ?? throw Errors.Of(ErrorReason.SessionInvalid);
-        await reauthenticator.VerifyAsync(account, request.Reauthentication, context.CancellationToken);
+        await reauthenticator.VerifyAsync(caller, account, request.Reauthentication, context.CancellationToken);
         var hash = await hashing.HashAsync(request.NewPassword, context.CancellationToken);
         var now = time.Now();
         var result = await passwords.ChangeAsync(

@@ -69,7 +69,7 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
         ValueTask.FromResult(database.Read(c => FindActive(c, emailKey)));
 
     public ValueTask<AccountRow?> FindPendingAsync(string emailKey, Guid deviceId, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(database.Read(c => ToRow(c.QuerySingleOrDefault<Stored>(FindPendingSql, new { emailKey, deviceId = deviceId.ToBytes() }))));
+        ValueTask.FromResult(database.Read(c => FindPending(c, emailKey, deviceId)));
 
     public Task<CreateResult> CreateAsync(NewAccount account, CancellationToken cancellationToken) =>
         database.WriteAsync(c => Create(c, account), cancellationToken);
@@ -91,6 +91,9 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
 
     public static AccountRow? FindActive(SqliteConnection connection, string emailKey) =>
         ToRow(connection.QuerySingleOrDefault<Stored>(FindActiveSql, new { emailKey }));
+
+    public static AccountRow? FindPending(SqliteConnection connection, string emailKey, Guid deviceId) =>
+        ToRow(connection.QuerySingleOrDefault<Stored>(FindPendingSql, new { emailKey, deviceId = deviceId.ToBytes() }));
 
     /// <summary>Removes an account with its devices and sessions; its vault, which may be large, is emptied by a job.</summary>
     public static Removed Remove(SqliteConnection connection, Guid accountId, DateTimeOffset now)

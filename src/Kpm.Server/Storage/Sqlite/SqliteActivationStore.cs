@@ -154,7 +154,7 @@ internal sealed class SqliteActivationStore(SqliteDatabase database) : IActivati
         return new ActivateResult(ActivateOutcome.Activated, SqliteAccountStore.Find(connection, accountId), removed, SqliteSessionStore.LiveOf(connection, accountId));
     }
 
-    private static Remail? Replace(SqliteConnection connection, Guid accountId, Func<ActivationRow, Remail> plan)
+    public static Remail? Replace(SqliteConnection connection, Guid accountId, Func<ActivationRow, Remail> plan)
     {
         if (Find(connection, accountId) is not { } activation)
         {
