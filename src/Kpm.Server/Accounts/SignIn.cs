@@ -84,7 +84,9 @@ internal sealed class SignIn(
     /// <summary>Not cancelled with the call: hanging up must not save a guess from being counted.</summary>
     private async Task RecordFailureAsync(GuardedAttempt attempt, EmailAddress address, AccountRow? account, DeviceInfo device)
     {
-        var pending = account is null ? await accounts.FindPendingAsync(address.Key, Guid.ParseExact(device.DeviceId, "D"), CancellationToken.None) : null;
+        // Looked for also where an account was found, so that both ways take the same time.
+        var found = await accounts.FindPendingAsync(address.Key, Guid.ParseExact(device.DeviceId, "D"), CancellationToken.None);
+        var pending = account is null ? found : null;
         await activations.RecordFailedSignInAsync(
             attempt.Failure,
             pending is null ? null : new PendingRemail(pending.AccountId, row => mails.Again(row, pending)),

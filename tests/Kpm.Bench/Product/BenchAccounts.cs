@@ -8,7 +8,7 @@ namespace Kpm.Bench.Product;
 /// <summary>Sets accounts and devices up through the public contract, as apps do.</summary>
 internal static partial class BenchAccounts
 {
-    private const string Password = "Bench-Passw0rt-7Gn";
+    public const string Password = "Bench-Passw0rt-7Gn";
 
     private static int _accounts;
 
@@ -28,7 +28,7 @@ internal static partial class BenchAccounts
         var accounts = new AccountService.AccountServiceClient(channel);
         var region = options.Regions.Single(r => r.Code == options.SelectedRegion);
         var email = $"bench-{Interlocked.Increment(ref _accounts)}@example.org";
-        var first = new BenchDevice { ApplicationId = region.ApplicationIds[0] };
+        var first = new BenchDevice { ApplicationId = region.ApplicationIds[0], Email = email };
         var created = (await accounts.CreateAccountAsync(
             new CreateAccountRequest
             {
@@ -52,7 +52,7 @@ internal static partial class BenchAccounts
 
         while (all.Count < devices)
         {
-            var next = new BenchDevice { ApplicationId = first.ApplicationId, AccountId = first.AccountId };
+            var next = new BenchDevice { ApplicationId = first.ApplicationId, AccountId = first.AccountId, Email = email };
             var signedIn = (await accounts.SignInAsync(new SignInRequest { Email = email, Password = Password, Device = next.Info() }, cancellationToken: cancel)).SignedIn;
             next.AccessToken = signedIn.Session.AccessToken;
             all.Add(next);

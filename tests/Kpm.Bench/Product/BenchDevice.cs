@@ -17,6 +17,9 @@ internal sealed class BenchDevice : IDisposable
 
     public string AccessToken { get; set; } = "";
 
+    /// <summary>The account's address.</summary>
+    public string Email { get; set; } = "";
+
     /// <summary>Where the device's log of its account stands; a stream goes on from here.</summary>
     public ulong Cursor { get; set; }
 

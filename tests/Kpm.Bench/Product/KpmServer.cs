@@ -32,7 +32,12 @@ internal sealed partial class KpmServer : IAsyncDisposable
 
     public string MailFolder => Path.Combine(_data.Path, "data", "mail");
 
-    public static async Task<KpmServer> StartAsync(BenchOptions options, CancellationToken cancel)
+    public static Task<KpmServer> StartAsync(BenchOptions options, CancellationToken cancel) => StartAsync(options, [], cancel);
+
+    /// <param name="options">The run's.</param>
+    /// <param name="settings">Variables of the environment in place of the defaults above.</param>
+    /// <param name="cancel">The run's.</param>
+    public static async Task<KpmServer> StartAsync(BenchOptions options, Dictionary<string, string> settings, CancellationToken cancel)
     {
         var assembly = options.Server
             ?? typeof(KpmServer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "KpmServer").Value!;
@@ -49,6 +54,11 @@ internal sealed partial class KpmServer : IAsyncDisposable
                 [Probe.Variable] = probe,
             },
         };
+        foreach (var (name, value) in settings)
+        {
+            start.Environment[name] = value;
+        }
+
         try
         {
             var (child, address) = await ChildProcess.StartAsync(

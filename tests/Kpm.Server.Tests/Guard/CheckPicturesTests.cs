@@ -38,22 +38,25 @@ public sealed class CheckPicturesTests
         using var folder = new TempFolder();
         var answers = DrawAll(Directory.CreateDirectory(folder.File("drawn")).FullName);
         var read = new HashSet<int>();
+        var ways = new SortedDictionary<string, int>(StringComparer.Ordinal);
         var characters = 0;
-        await Parallel.ForEachAsync(Preparations.Values.Index(), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken }, async (preparation, stop) =>
+        await Parallel.ForEachAsync(Preparations.Index(), new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount, CancellationToken = cancellationToken }, async (preparation, stop) =>
         {
-            var list = await PrepareAsync(folder.File("drawn"), Directory.CreateDirectory(folder.File($"prepared-{preparation.Index}")).FullName, preparation.Item, stop);
+            var list = await PrepareAsync(folder.File("drawn"), Directory.CreateDirectory(folder.File($"prepared-{preparation.Index}")).FullName, preparation.Item.Value, stop);
             foreach (var segmentation in Segmentations)
             {
                 var texts = await ReadAsync(list, segmentation, stop);
                 lock (read)
                 {
-                    read.UnionWith(Enumerable.Range(0, Read).Where(i => texts[i] == answers[i]));
+                    var right = Enumerable.Range(0, Read).Where(i => texts[i] == answers[i]).ToList();
+                    ways[$"{preparation.Item.Key}, segmentation {segmentation}"] = right.Count;
+                    read.UnionWith(right);
                     characters += Enumerable.Range(0, Read).Sum(i => texts[i].Zip(answers[i]).Count(c => c.First == c.Second));
                 }
             }
         });
 
-        TestContext.Current.SendDiagnosticMessage($"read by any of {Preparations.Count * Segmentations.Length} ways: {read.Count} of {Read} pictures");
+        TestContext.Current.SendDiagnosticMessage($"read by any of {Preparations.Count * Segmentations.Length} ways: {read.Count} of {Read} pictures ({string.Join("; ", ways.Where(w => w.Value > 0).Select(w => $"{w.Key}: {w.Value}"))})");
         Assert.True(read.Count <= Read / 100, $"A program reads {read.Count} of {Read} pictures: {string.Join(" ", read.Select(i => answers[i]))}");
         // It did look at them: some characters stand where they should, if only by chance.
         Assert.NotEqual(0, characters);

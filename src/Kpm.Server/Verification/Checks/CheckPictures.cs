@@ -5,14 +5,14 @@ using System.Security.Cryptography;
 namespace Kpm.Server.Verification.Checks;
 
 /// <summary>
-/// Draws the pictures. What a person sees through and a program does not: characters turned, sheared and run into each other,
-/// bent together by a wave; lines as thick as the characters' own, and discs, in which ink and paper change places, so
-/// that no threshold takes them away; a grain on everything.
+/// Draws the pictures. What a person sees through and a program does not: characters turned, sheared and close to each other,
+/// bent together by a wave; lines through all of them, in which ink and paper change places, so that neither a threshold
+/// nor thinning takes them away; a grain on everything.
 /// </summary>
 internal sealed class CheckPictures : ICheckPictures
 {
     public const int Length = 6;
-    public const int Width = 310;
+    public const int Width = 320;
     public const int Height = 96;
 
     private const float Paper = 13.2f;
@@ -38,7 +38,7 @@ internal sealed class CheckPictures : ICheckPictures
 
     private static void Characters(Canvas canvas, string characters, Chance random)
     {
-        var size = characters.Select(_ => random.Between(0.5f, 0.6f)).ToArray();
+        var size = characters.Select(_ => random.Between(0.44f, 0.6f)).ToArray();
         var widths = characters.Select((c, i) => Glyphs.WidthOf(c) * size[i]).ToArray();
         var overlaps = characters.Select(_ => random.Between(-6f, 0f)).ToArray();
         var total = widths.Sum() - overlaps.Skip(1).Sum();
@@ -48,11 +48,11 @@ internal sealed class CheckPictures : ICheckPictures
         for (var i = 0; i < characters.Length; i++)
         {
             left -= i == 0 ? 0 : overlaps[i] * fit;
-            var centre = new Vector2(left + (widths[i] * fit / 2), (Height / 2f) + random.Between(-8, 8));
+            var centre = new Vector2(left + (widths[i] * fit / 2), (Height / 2f) + random.Between(-11, 11));
             Character(canvas, characters[i], Matrix3x2.CreateTranslation(-Glyphs.WidthOf(characters[i]) / 2, -Glyphs.Height / 2)
                 * Matrix3x2.CreateScale(size[i] * fit, size[i] * random.Between(0.95f, 1.15f))
                 * Matrix3x2.CreateSkew(random.Between(-0.16f, 0.16f), 0)
-                * Matrix3x2.CreateRotation(random.Between(-0.22f, 0.22f))
+                * Matrix3x2.CreateRotation(random.Between(-0.25f, 0.25f))
                 * Matrix3x2.CreateTranslation(centre), bend, random);
             left += widths[i] * fit;
         }
