@@ -288,6 +288,9 @@ internal sealed record Limits
     /// <summary>Security events on a page unless asked otherwise, and in one turn of a stream or an export.</summary>
     public int SecurityEventsPageSize { get; init; } = 50;
 
+    /// <summary>Rows that an export reads at once.</summary>
+    public int ExportPageSize { get; init; } = 100;
+
     /// <summary>Calls and streams that run when the server stops get this long to end.</summary>
     public TimeSpan DrainTimeout { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -1,10 +1,11 @@
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
 
 /// <summary>Tells memory and streams what has durably become of accounts.</summary>
-internal sealed class AccountEndings(SessionDirectory directory, ISessionEndings endings)
+internal sealed class AccountEndings(SessionDirectory directory, ISessionEndings endings, SecurityFeed feed)
 {
     public void Removed(IEnumerable<Removed> accounts)
     {
@@ -20,8 +21,9 @@ internal sealed class AccountEndings(SessionDirectory directory, ISessionEndings
     }
 
     /// <summary>The sessions go on, but their next call reads that the account is active.</summary>
-    public void Activated(IEnumerable<Guid> sessions)
+    public void Activated(Guid accountId, IEnumerable<Guid> sessions)
     {
+        feed.Appended(accountId);
         foreach (var session in sessions)
         {
             directory.Forget(session);

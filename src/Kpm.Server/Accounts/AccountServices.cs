@@ -1,5 +1,6 @@
 using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Hints;
+using Kpm.Server.Accounts.Lifecycle;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Storage.Sqlite;
@@ -37,6 +38,28 @@ internal static class AccountServices
         .AddSingleton<GetAccount>()
         .AddSingleton<ListDevices>()
         .AddSingleton<RevokeDevice>()
+        .AddSingleton<RenameDevice>()
+        .AddSingleton<ApproveSession>()
+        .AddSingleton<ListApplications>()
+        .AddSingleton<IPasswordStore, SqlitePasswordStore>()
+        .AddSingleton<PasswordResets>()
+        .AddSingleton<PasswordResetSignal>()
+        .AddHostedService<PasswordResetJob>()
+        .AddSingleton<ChangePassword>()
+        .AddSingleton<StartPasswordReset>()
+        .AddSingleton<CompletePasswordReset>()
+        .AddSingleton<IEmailChangeStore, SqliteEmailChangeStore>()
+        .AddSingleton<StartEmailChange>()
+        .AddSingleton<CompleteEmailChange>()
+        .AddSingleton<IDeletionStore, SqliteDeletionStore>()
+        .AddSingleton<Deletions>()
+        .AddSingleton<DeleteAccount>()
+        .AddSingleton<CancelDeletion>()
+        .AddSingleton<UpdateAccount>()
+        .AddSingleton<ISecurityEventStore, SqliteSecurityEventStore>()
+        .AddSingleton<ListSecurityEvents>()
+        .AddSingleton<IExportStore, SqliteExportStore>()
+        .AddSingleton<ExportAccountData>()
         .AddSingleton<AccountGrpcService>()
         .AddSingleton<AccountEndings>()
         .AddHostedService<AccountSweeper>();

@@ -1,4 +1,6 @@
+using Kpm.Server.Accounts.Lifecycle;
 using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Messaging;
 using Kpm.Server.Verification.Checks;
 
 namespace Kpm.Server.Accounts;
@@ -8,7 +10,19 @@ namespace Kpm.Server.Accounts;
 /// accounts with their vaults, and what nothing needs any more. Small steps, so that it never holds up the writer.
 /// </summary>
 internal sealed class AccountSweeper(
-    IAccountStore accounts, ISessionStore sessions, IDeviceStore devices, SessionDirectory directory, AccountEndings endings, Guard guard, TimeProvider time, Limits limits, ILogger<AccountSweeper> logger)
+    IAccountStore accounts,
+    ISessionStore sessions,
+    IDeviceStore devices,
+    IPasswordStore passwords,
+    IDeletionStore deletions,
+    Deletions receipts,
+    SessionDirectory directory,
+    AccountEndings endings,
+    Guard guard,
+    MailSignal mailSignal,
+    TimeProvider time,
+    Limits limits,
+    ILogger<AccountSweeper> logger)
     : BackgroundService
 {
     public override async Task StopAsync(CancellationToken cancellationToken)
@@ -46,6 +60,13 @@ internal sealed class AccountSweeper(
             Verification.Log.PendingAccountsLapsed(logger, lapsed.Count);
         }
 
+        while (await deletions.RemoveDueAsync(time.Now(), limits.SweepBatch, receipts.Receipt, cancellationToken) is { Count: > 0 } deleted)
+        {
+            endings.Removed(deleted);
+            mailSignal.Set();
+            Log.AccountsDeleted(logger, deleted.Count);
+        }
+
         while (await accounts.EmptyRemovedVaultAsync(limits.SweepBatch, cancellationToken))
         {
         }
@@ -57,6 +78,10 @@ internal sealed class AccountSweeper(
         }
 
         while (await guard.SweepAsync(cancellationToken))
+        {
+        }
+
+        while (await passwords.SweepRequestsAsync(now - TimeSpan.FromDays(1), limits.SweepBatch, cancellationToken) > 0)
         {
         }
     }

@@ -21,6 +21,14 @@ internal static class Contracts
         HasPassword = row.PasswordHash is not null,
     };
 
+    public static ConsentRecord ToContract(this ConsentRow row) => new()
+    {
+        DecidedAt = Timestamp.FromDateTimeOffset(row.DecidedAt),
+        Given = row.Given,
+        TextVersion = row.TextVersion,
+        Source = row.Source,
+    };
+
     /// <summary>The device with what its streams tell; a device with a stream is being seen now.</summary>
     public static Device ToContract(this DeviceRow row, Guid currentDeviceId, DeviceActivity? activity, DateTimeOffset now) => new()
     {
@@ -36,6 +44,8 @@ internal static class Contracts
         Online = activity is { Online: true },
         AcknowledgedSeq = activity?.AcknowledgedSeq ?? 0,
         RevocationAcknowledgedAt = ToContract(activity?.RevocationAcknowledgedAt),
+        SessionId = row.SessionId?.ToWire() ?? "",
+        KeysHeldUntil = row.KeysHeldUntil > now ? ToContract(row.KeysHeldUntil) : null,
     };
 
     private static Timestamp? ToContract(DateTimeOffset? time) => time is { } at ? Timestamp.FromDateTimeOffset(at) : null;

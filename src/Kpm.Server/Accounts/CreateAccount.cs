@@ -36,6 +36,11 @@ internal sealed class CreateAccount(
 {
     public async Task<CreateAccountResponse> HandleAsync(CreateAccountRequest request, ServerCallContext context)
     {
+        if (catalogue.IsTooOld(request.Device.ApplicationId, request.Device.ApplicationVersion))
+        {
+            throw Errors.Of(ErrorReason.UpgradeRequired);
+        }
+
         sharedKeys.Verify(request.Device, context);
         var address = EmailAddress.Parse(request.Email);
         var subject = GuardSubject.OfDevice(Guid.ParseExact(request.Device.DeviceId, "D"), address);

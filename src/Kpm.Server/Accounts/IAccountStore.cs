@@ -1,5 +1,7 @@
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Federation;
 using Kpm.Server.Messaging;
+using Kpm.Server.Rpc;
 using Kpm.Server.Verification;
 
 namespace Kpm.Server.Accounts;
@@ -16,6 +18,9 @@ internal interface IAccountStore
     ValueTask<AccountRow?> FindPendingAsync(string emailKey, Guid deviceId, CancellationToken cancellationToken);
 
     Task<CreateResult> CreateAsync(NewAccount account, CancellationToken cancellationToken);
+
+    /// <summary>Changes language and consent, and remembers the response; null where the account is gone.</summary>
+    Task<byte[]?> UpdateAsync(SettingsChange change, Func<AccountRow, byte[]> respond, CancellationToken cancellationToken);
 
     Task SetPasswordHashAsync(Guid accountId, string formerHash, string hash, CancellationToken cancellationToken);
 
@@ -47,6 +52,17 @@ internal sealed record NewAccount
 
 /// <summary>An identity that an account is registered with.</summary>
 internal sealed record NewIdentity(IdentityRow Row, byte[] TicketHash);
+
+/// <summary>What the owner changes; null stays.</summary>
+internal sealed record SettingsChange
+{
+    public required Guid AccountId { get; init; }
+    public required string? Language { get; init; }
+    public required ConsentRow? Consent { get; init; }
+    public required DateTimeOffset Now { get; init; }
+    public required SecurityEntry Entry { get; init; }
+    public required RequestKey Request { get; init; }
+}
 
 internal enum CreateOutcome
 {

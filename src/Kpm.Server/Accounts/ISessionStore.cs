@@ -1,3 +1,4 @@
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
@@ -18,10 +19,13 @@ internal interface ISessionStore
     Task<SignInResult> SignInAsync(SignInWrite write, CancellationToken cancellationToken);
 
     /// <summary>Decides and writes in one transaction; the decision is a pure function of the row.</summary>
-    Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken);
+    Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, SecurityEntry reused, CancellationToken cancellationToken);
 
-    /// <summary>Ends the session and remembers the response.</summary>
-    Task<byte[]> SignOutAsync(Guid sessionId, DateTimeOffset now, RequestKey request, byte[] response, CancellationToken cancellationToken);
+    /// <summary>Ends the session, or all of the account, and remembers the response.</summary>
+    Task<SignOutResult> SignOutAsync(SignOutWrite write, CancellationToken cancellationToken);
+
+    /// <summary>Ends the hold on a live session's keys and remembers the response; null where the account has no such session.</summary>
+    Task<byte[]?> ApproveAsync(SessionApproval approval, CancellationToken cancellationToken);
 
     /// <summary>The remembered response of a call that may have ended its own session.</summary>
     ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken);
@@ -40,6 +44,8 @@ internal sealed record AccessRow
 /// <summary>Everything that a sign-in writes.</summary>
 internal sealed record SignInWrite
 {
+    /// <summary>The account as the first factor found it.</summary>
+    public required AccountRow Account { get; init; }
     public required DeviceRow Device { get; init; }
     public required NewSession Session { get; init; }
 
@@ -54,6 +60,33 @@ internal sealed record SignInWrite
     public required TwoStepPass? TwoStep { get; init; }
 }
 
+/// <summary>Everything that signing out writes.</summary>
+internal sealed record SignOutWrite
+{
+    public required Guid AccountId { get; init; }
+    public required Guid SessionId { get; init; }
+    public required bool Everywhere { get; init; }
+    public required DateTimeOffset Now { get; init; }
+    public required SecurityEntry Entry { get; init; }
+    public required RequestKey Request { get; init; }
+    public required byte[] Response { get; init; }
+}
+
+internal sealed record SignOutResult(byte[] Response, IReadOnlyList<EndedSession> Ended);
+
+/// <summary>A session that is to get its keys before the hold is over.</summary>
+internal sealed record SessionApproval
+{
+    public required Guid AccountId { get; init; }
+    public required Guid SessionId { get; init; }
+    public required DateTimeOffset Now { get; init; }
+
+    /// <summary>What is noted, for the session's device.</summary>
+    public required Func<Guid, SecurityNote> Note { get; init; }
+    public required RequestKey Request { get; init; }
+    public required byte[] Response { get; init; }
+}
+
 internal enum SignInOutcome
 {
     SignedIn,
@@ -66,8 +99,12 @@ internal enum SignInOutcome
     TicketInvalid,
     SecondFactorInvalid,
     FactorNotSetUp,
+
     /// <summary>Support suspended the account.</summary>
     Suspended,
+
+    /// <summary>Its password was changed, or its deletion was scheduled, between the proof and the write.</summary>
+    AccountChanged,
 }
 
 /// <summary>The outcome, and the sessions of the device that the new one ended.</summary>

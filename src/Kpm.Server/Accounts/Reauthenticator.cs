@@ -11,7 +11,7 @@ namespace Kpm.Server.Accounts;
 /// Proves once more who is calling, before something that a stolen session must not do. A wrong password counts like
 /// one at sign-in, so that a stolen session is no way around the delay.
 /// </summary>
-internal sealed class Reauthenticator(PasswordHashing hashing, Guard guard, ReauthenticationTickets tickets, SecondFactors secondFactors)
+internal sealed class Reauthenticator(PasswordHashing hashing, Guard guard, ReauthenticationTickets tickets, SecondFactors secondFactors, TimeProvider time)
 {
     /// <summary>Returns when the proof holds; throws otherwise.</summary>
     public async Task VerifyAsync(Caller caller, AccountRow account, Reauthentication reauthentication, CancellationToken cancellationToken)
@@ -29,7 +29,13 @@ internal sealed class Reauthenticator(PasswordHashing hashing, Guard guard, Reau
         }
 
         // Before the ticket is spent: a second factor that was forgotten would cost the person another sign-in at the provider.
-        await secondFactors.RequireAsync(caller, account, reauthentication.SecondFactor, cancellationToken);
+        var twice = await secondFactors.RequireAsync(caller, account, reauthentication.SecondFactor, cancellationToken);
+        if (!twice)
+        {
+            // The password came by mail, and whoever reads the mail may hold the identity of its provider too: neither proves anything yet.
+            Errors.ThrowIfHeld(caller, time.Now());
+        }
+
         if (reauthentication.ProofCase == Reauthentication.ProofOneofCase.FederatedTicket)
         {
             await tickets.TakeAsync(caller, reauthentication.FederatedTicket, cancellationToken);

@@ -1,5 +1,7 @@
 using Grpc.Core;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Sessions;
+using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
 using Kpm.V1;
 
@@ -7,7 +9,16 @@ namespace Kpm.Server.Accounts;
 
 /// <summary>Trades a refresh token for the next pair. A spent token that comes back later than the grace ends the session.</summary>
 internal sealed class RefreshSession(
-    ISessionStore sessions, SessionTokens tokens, DeviceProofs proofs, SessionDirectory directory, TimeProvider time, Limits limits, ILogger<RefreshSession> logger)
+    ISessionStore sessions,
+    SessionTokens tokens,
+    DeviceProofs proofs,
+    SessionDirectory directory,
+    NoticeMails mails,
+    MailSignal mailSignal,
+    SecurityFeed feed,
+    TimeProvider time,
+    Limits limits,
+    ILogger<RefreshSession> logger)
 {
     public async Task<RefreshSessionResponse> HandleAsync(RefreshSessionRequest request, ServerCallContext context)
     {
@@ -23,6 +34,7 @@ internal sealed class RefreshSession(
         var refresh = await sessions.RefreshAsync(
             token.SessionId,
             row => RefreshRules.Decide(row, token, successor, access, genuine, time.Now(), limits),
+            new SecurityEntry(new SecurityNote(SecurityEventKind.TokenReused, Actor.Anonymous, session.DeviceId), mails.ByDevice("token-reused", time.Now())),
             context.CancellationToken);
         return refresh switch
         {
@@ -43,6 +55,8 @@ internal sealed class RefreshSession(
     {
         Log.RefreshTokenReused(logger, session.AccountId, session.DeviceId, session.SessionId);
         directory.End([new EndedSession(session.AccountId, session.SessionId)], RevokedReason.TokenReused);
+        mailSignal.Set();
+        feed.Appended(session.AccountId);
         return Errors.Of(ErrorReason.RefreshTokenReused);
     }
 }

@@ -56,6 +56,12 @@ internal sealed record DeviceRow
     public required DateTimeOffset LinkedAt { get; init; }
     public required DateTimeOffset LastSeenAt { get; init; }
     public required DateTimeOffset? RevokedAt { get; init; }
+
+    /// <summary>Its live session; null for none, and for a device that is to be stored.</summary>
+    public Guid? SessionId { get; init; }
+
+    /// <summary>Until when the session is no way to the wrapped keys.</summary>
+    public DateTimeOffset? KeysHeldUntil { get; init; }
 }
 
 /// <summary>A session as it is made: hashes of its first tokens.</summary>

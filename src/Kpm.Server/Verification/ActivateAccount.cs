@@ -38,7 +38,7 @@ internal sealed class ActivateAccount(
                 throw Errors.Of(ErrorReason.EmailInUse);
         }
 
-        endings.Activated(result.Sessions);
+        endings.Activated(result.Account!.AccountId, result.Sessions);
         endings.Removed(result.Removed);
         Log.AccountActivated(logger, result.Account!.AccountId, result.Removed.Count);
         return new ActivateAccountResponse { Account = result.Account.ToContract() };

@@ -1,5 +1,4 @@
 using Google.Rpc;
-using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Rpc;
 using Kpm.V1;
 

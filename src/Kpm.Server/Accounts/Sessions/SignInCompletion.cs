@@ -1,4 +1,5 @@
 using Kpm.Server.Accounts.Events;
+using Kpm.Server.Accounts.Lifecycle;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
@@ -47,6 +48,8 @@ internal abstract record SignInStep
 /// <summary>The one way from a proven first factor to a session, whatever the factor was.</summary>
 internal sealed class SignInCompletion(
     ISessionStore sessions,
+    IDeviceStore devices,
+    Deletions deletions,
     RegionCatalogue catalogue,
     SessionIssuer issuer,
     SessionDirectory directory,
@@ -54,13 +57,19 @@ internal sealed class SignInCompletion(
     NoticeMails mails,
     MailSignal mailSignal,
     SecurityFeed feed,
-    TimeProvider time)
+    TimeProvider time,
+    Limits limits)
 {
     public async Task<SignInStep> CompleteAsync(ProvenSignIn proven, CancellationToken cancellationToken)
     {
         if (proven.Account.SuspendedAt is not null)
         {
             throw Errors.Of(ErrorReason.AccountSuspended);
+        }
+
+        if (proven.Account.DeletesAt is not null)
+        {
+            return new SignInStep.Deletion(await deletions.OfferAsync(proven.Account, cancellationToken));
         }
 
         RequireApplication(proven);
@@ -74,10 +83,31 @@ internal sealed class SignInCompletion(
 
     private void RequireApplication(ProvenSignIn proven)
     {
+        if (catalogue.IsTooOld(proven.Device.ApplicationId, proven.Device.ApplicationVersion))
+        {
+            throw Errors.Of(ErrorReason.UpgradeRequired);
+        }
+
         if (catalogue.Find(proven.Account.Region) is not { } region || !region.Applications.Contains(proven.Device.ApplicationId, StringComparer.Ordinal))
         {
             throw Errors.Field("device.application_id", "NOT_IN_CATALOGUE", "must be an application of the account's region");
         }
+    }
+
+    /// <summary>
+    /// Until when the wrapped keys are withheld from the session: for a day after a password reset by mail, unless the device was
+    /// linked before it and proves its key, or a second factor was shown. A stolen mailbox has neither.
+    /// </summary>
+    private async ValueTask<DateTimeOffset?> KeysHeldUntilAsync(ProvenSignIn proven, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        if (proven.Account.PasswordResetAt is not { } resetAt || now >= resetAt + limits.KeysHold || proven.TwoStepPassed)
+        {
+            return null;
+        }
+
+        var known = proven.DeviceKeyProven && await devices.FindAsync(Guid.ParseExact(proven.Device.DeviceId, "D"), cancellationToken) is { } device
+            && device.AccountId == proven.Account.AccountId && device.RevokedAt is null && device.LinkedAt < resetAt;
+        return known ? null : resetAt + limits.KeysHold;
     }
 
     private async Task<SignedIn> ConnectAsync(ProvenSignIn proven, CancellationToken cancellationToken)
@@ -85,10 +115,11 @@ internal sealed class SignInCompletion(
         var account = proven.Account;
         var now = time.Now();
         var device = proven.Device.ToRow(account.AccountId, now);
-        var session = issuer.Issue(account.AccountId, device.DeviceId);
+        var session = issuer.Issue(account.AccountId, device.DeviceId, await KeysHeldUntilAsync(proven, now, cancellationToken));
         var result = await sessions.SignInAsync(
             new SignInWrite
             {
+                Account = account,
                 Device = device,
                 Session = session.Row,
                 AddressHash = proven.AddressHash,
@@ -119,6 +150,8 @@ internal sealed class SignInCompletion(
                 throw Errors.Of(ErrorReason.DeviceConflict);
             case SignInOutcome.Suspended:
                 throw Errors.Of(ErrorReason.AccountSuspended);
+            case SignInOutcome.AccountChanged:
+                throw Errors.RetryAfter(ErrorReason.Unavailable, TimeSpan.FromSeconds(1));
             case SignInOutcome.TicketInvalid:
                 throw Errors.Of(ErrorReason.TicketInvalid);
             case SignInOutcome.FactorNotSetUp:

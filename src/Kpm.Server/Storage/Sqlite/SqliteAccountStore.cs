@@ -1,5 +1,6 @@
 using Dapper;
 using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Events;
 using Kpm.V1;
 using Microsoft.Data.Sqlite;
 
@@ -38,6 +39,10 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
         INSERT INTO consent (account_id, decided_at, given, text_version, source) VALUES (@accountId, @decidedAt, @given, @textVersion, @source)
         """;
 
+    private const string LastConsentSql = "SELECT max(decided_at) FROM consent WHERE account_id = @accountId";
+
+    private const string SetLanguageSql = "UPDATE account SET language = @language WHERE account_id = @accountId";
+
     private const string SetPasswordHashSql = """
         UPDATE account SET password_hash = @hash WHERE account_id = @accountId AND password_hash = @formerHash
         """;
@@ -74,6 +79,9 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
     public Task<CreateResult> CreateAsync(NewAccount account, CancellationToken cancellationToken) =>
         database.WriteAsync(c => Create(c, account), cancellationToken);
 
+    public Task<byte[]?> UpdateAsync(SettingsChange change, Func<AccountRow, byte[]> respond, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => Update(c, change, respond), cancellationToken);
+
     public Task SetPasswordHashAsync(Guid accountId, string formerHash, string hash, CancellationToken cancellationToken) =>
         database.WriteAsync(c => c.Execute(SetPasswordHashSql, new { accountId = accountId.ToBytes(), formerHash, hash }), cancellationToken);
 
@@ -88,6 +96,9 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
     /// <summary>For the units of other stores.</summary>
     public static AccountRow? Find(SqliteConnection connection, Guid accountId) =>
         ToRow(connection.QuerySingleOrDefault<Stored>(FindSql, new { accountId = accountId.ToBytes() }));
+
+    public static AccountRow? FindPending(SqliteConnection connection, string emailKey, Guid deviceId) =>
+        ToRow(connection.QuerySingleOrDefault<Stored>(FindPendingSql, new { emailKey, deviceId = deviceId.ToBytes() }));
 
     public static AccountRow? FindActive(SqliteConnection connection, string emailKey) =>
         ToRow(connection.QuerySingleOrDefault<Stored>(FindActiveSql, new { emailKey }));
@@ -141,16 +152,10 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
             createdAt = account.CreatedAt.ToStored(),
             lapsesAt = account.LapsesAt.ToStored(),
         });
-        connection.Execute(InsertConsentSql, new
-        {
-            accountId = account.AccountId.ToBytes(),
-            decidedAt = create.Consent.DecidedAt.ToStored(),
-            given = create.Consent.Given,
-            textVersion = create.Consent.TextVersion,
-            source = create.Consent.Source,
-        });
+        Insert(connection, account.AccountId, create.Consent);
         SqliteDeviceStore.Insert(connection, create.Device);
         SqliteSessionStore.Insert(connection, create.Session);
+        SqliteSecurityLog.Append(connection, account.AccountId, new SecurityNote(SecurityEventKind.AccountCreated, Actor.Anonymous, create.Device.DeviceId), account.CreatedAt);
         if (create.Activation is { } activation)
         {
             SqliteActivationStore.Insert(connection, account.AccountId, activation);
@@ -167,6 +172,50 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
             Removed = account.State == AccountState.Active ? SqliteActivationStore.RemoveOthers(connection, account, account.CreatedAt) : [],
         };
     }
+
+    private static byte[]? Update(SqliteConnection connection, SettingsChange change, Func<AccountRow, byte[]> respond)
+    {
+        if (SqliteRequests.Find(connection, change.Request) is { } former)
+        {
+            return former;
+        }
+
+        if (change.Language is not null)
+        {
+            connection.Execute(SetLanguageSql, new { accountId = change.AccountId.ToBytes(), language = change.Language });
+        }
+
+        if (change.Consent is not null)
+        {
+            // Decisions of one millisecond keep their order.
+            var last = connection.QuerySingle<long?>(LastConsentSql, new { accountId = change.AccountId.ToBytes() }).ToTime();
+            var next = last + TimeSpan.FromMilliseconds(1);
+            Insert(connection, change.AccountId, next > change.Consent.DecidedAt ? change.Consent with { DecidedAt = next.Value } : change.Consent);
+        }
+
+        if (Find(connection, change.AccountId) is not { } account)
+        {
+            return null;
+        }
+
+        if (change.Language is not null || change.Consent is not null)
+        {
+            SqliteSecurityLog.Record(connection, change.AccountId, change.Entry, change.Now);
+        }
+
+        var response = respond(account);
+        SqliteRequests.Remember(connection, change.Request, response, change.Now);
+        return response;
+    }
+
+    private static void Insert(SqliteConnection connection, Guid accountId, ConsentRow consent) => connection.Execute(InsertConsentSql, new
+    {
+        accountId = accountId.ToBytes(),
+        decidedAt = consent.DecidedAt.ToStored(),
+        given = consent.Given,
+        textVersion = consent.TextVersion,
+        source = consent.Source,
+    });
 
     private static bool EmptyRemovedVault(SqliteConnection connection, int most)
     {

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Dapper;
 using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Rpc;
 using Kpm.Server.Verification;
 using Kpm.Server.Verification.Checks;
@@ -150,10 +151,12 @@ internal sealed class SqliteActivationStore(SqliteDatabase database) : IActivati
         connection.Execute(ActivateSql, new { accountId = accountId.ToBytes() });
         SqliteIdentityStore.Activate(connection, accountId);
         connection.Execute(DeleteSql, new { accountId = accountId.ToBytes() });
+        SqliteSecurityLog.Append(connection, accountId, new SecurityNote(SecurityEventKind.AccountActivated, Actor.Anonymous), now);
         var removed = RemoveOthers(connection, pending, now);
         return new ActivateResult(ActivateOutcome.Activated, SqliteAccountStore.Find(connection, accountId), removed, SqliteSessionStore.LiveOf(connection, accountId));
     }
 
+    /// <summary>Replaces what was mailed and queues the new mail, where the plan allows it; null where the account is not pending.</summary>
     public static Remail? Replace(SqliteConnection connection, Guid accountId, Func<ActivationRow, Remail> plan)
     {
         if (Find(connection, accountId) is not { } activation)

@@ -1,6 +1,5 @@
 using Dapper;
 using Kpm.Server.Accounts;
-using Kpm.Server.Rpc;
 using Kpm.V1;
 using Microsoft.Data.Sqlite;
 
@@ -9,15 +8,16 @@ namespace Kpm.Server.Storage.Sqlite;
 internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
 {
     private const string Columns = """
-        SELECT device_id AS DeviceId, account_id AS AccountId, name AS Name, platform AS Platform, application_id AS ApplicationId, application_version AS ApplicationVersion,
-               signing_key AS SigningKey, linked_at AS LinkedAt, last_seen_at AS LastSeenAt, revoked_at AS RevokedAt
-          FROM device
+        SELECT d.device_id AS DeviceId, d.account_id AS AccountId, d.name AS Name, d.platform AS Platform, d.application_id AS ApplicationId,
+               d.application_version AS ApplicationVersion, d.signing_key AS SigningKey, d.linked_at AS LinkedAt, d.last_seen_at AS LastSeenAt,
+               d.revoked_at AS RevokedAt, s.session_id AS SessionId, s.keys_held_until AS KeysHeldUntil
+          FROM device d LEFT JOIN session s ON s.device_id = d.device_id AND s.ended_at IS NULL
         """;
 
-    private const string FindSql = Columns + " WHERE device_id = @deviceId";
+    private const string FindSql = Columns + " WHERE d.device_id = @deviceId";
 
     private const string ListSql = Columns + """
-         WHERE account_id = @accountId AND (linked_at, device_id) < (@linkedAt, @deviceId) ORDER BY linked_at DESC, device_id DESC LIMIT @most
+         WHERE d.account_id = @accountId AND (d.linked_at, d.device_id) < (@linkedAt, @deviceId) ORDER BY d.linked_at DESC, d.device_id DESC LIMIT @most
         """;
 
     private const string InsertSql = """
@@ -32,6 +32,8 @@ internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
 
     private const string RevokeSql = "UPDATE device SET revoked_at = @now WHERE device_id = @deviceId AND revoked_at IS NULL";
 
+    private const string RenameSql = "UPDATE device SET name = @name WHERE device_id = @deviceId";
+
     private const string TouchSql = "UPDATE device SET last_seen_at = @at WHERE device_id = @deviceId AND last_seen_at < @at";
 
     public ValueTask<DeviceRow?> FindAsync(Guid deviceId, CancellationToken cancellationToken) => ValueTask.FromResult(database.Read(c => Find(c, deviceId)));
@@ -45,26 +47,53 @@ internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
             most,
         }).Select(ToRow).ToList()));
 
-    public Task<RevokeResult?> RevokeAsync(Guid accountId, Guid deviceId, DateTimeOffset now, RequestKey request, Func<DeviceRow, byte[]> respond, CancellationToken cancellationToken) =>
+    public Task<RevokeResult?> RevokeAsync(DeviceRevocation revocation, Func<DeviceRow, byte[]> respond, CancellationToken cancellationToken) =>
         database.WriteAsync(
             c =>
             {
-                if (SqliteRequests.Find(c, request) is { } former)
+                var (deviceId, now) = (revocation.DeviceId, revocation.Now);
+                if (SqliteRequests.Find(c, revocation.Request) is { } former)
                 {
                     return new RevokeResult(former, []);
                 }
 
-                if (Find(c, deviceId) is not { } device || device.AccountId != accountId)
+                if (Find(c, deviceId) is not { } device || device.AccountId != revocation.AccountId)
                 {
                     return null;
                 }
 
-                c.Execute(RevokeSql, new { deviceId = deviceId.ToBytes(), now = now.ToStored() });
+                if (c.Execute(RevokeSql, new { deviceId = deviceId.ToBytes(), now = now.ToStored() }) > 0)
+                {
+                    SqliteSecurityLog.Record(c, revocation.AccountId, revocation.Entry, now);
+                }
+
                 var ended = SqliteSessionStore.EndOfDevice(c, deviceId, now);
-                SqliteFactors.Forget(c, accountId, deviceId);
-                var response = respond(device with { RevokedAt = device.RevokedAt ?? now });
-                SqliteRequests.Remember(c, request, response, now);
+                SqliteFactors.Forget(c, revocation.AccountId, deviceId);
+                var response = respond(device with { RevokedAt = device.RevokedAt ?? now, SessionId = null, KeysHeldUntil = null });
+                SqliteRequests.Remember(c, revocation.Request, response, now);
                 return new RevokeResult(response, ended);
+            },
+            cancellationToken);
+
+    public Task<byte[]?> RenameAsync(DeviceRename rename, Func<DeviceRow, byte[]> respond, CancellationToken cancellationToken) =>
+        database.WriteAsync(
+            c =>
+            {
+                if (SqliteRequests.Find(c, rename.Request) is { } former)
+                {
+                    return former;
+                }
+
+                if (Find(c, rename.DeviceId) is not { } device || device.AccountId != rename.AccountId)
+                {
+                    return null;
+                }
+
+                c.Execute(RenameSql, new { deviceId = rename.DeviceId.ToBytes(), name = rename.Name });
+                SqliteSecurityLog.Record(c, rename.AccountId, rename.Entry, rename.Now);
+                var response = respond(device with { Name = rename.Name });
+                SqliteRequests.Remember(c, rename.Request, response, rename.Now);
+                return response;
             },
             cancellationToken);
 
@@ -105,6 +134,8 @@ internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
         LinkedAt = stored.LinkedAt.ToTime(),
         LastSeenAt = stored.LastSeenAt.ToTime(),
         RevokedAt = stored.RevokedAt.ToTime(),
+        SessionId = stored.SessionId is null ? null : Ids.FromBytes(stored.SessionId),
+        KeysHeldUntil = stored.KeysHeldUntil.ToTime(),
     };
 
     private sealed record Stored
@@ -119,5 +150,7 @@ internal sealed class SqliteDeviceStore(SqliteDatabase database) : IDeviceStore
         public required long LinkedAt { get; init; }
         public required long LastSeenAt { get; init; }
         public required long? RevokedAt { get; init; }
+        public required byte[]? SessionId { get; init; }
+        public required long? KeysHeldUntil { get; init; }
     }
 }

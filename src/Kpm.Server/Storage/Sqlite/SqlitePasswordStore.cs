@@ -3,7 +3,6 @@ using Kpm.Server.Accounts;
 using Kpm.Server.Accounts.Lifecycle;
 using Kpm.Server.Secrets;
 using Kpm.Server.Verification;
-using Kpm.V1;
 using Microsoft.Data.Sqlite;
 
 namespace Kpm.Server.Storage.Sqlite;
@@ -110,6 +109,7 @@ internal sealed class SqlitePasswordStore(SqliteDatabase database) : IPasswordSt
     private static List<EndedSession> EndWhatThePasswordOpened(SqliteConnection connection, Guid accountId, Guid? exceptSessionId, DateTimeOffset now)
     {
         SqliteTickets.EndActing(connection, accountId);
+        SqliteFactors.ForgetAll(connection, accountId);
         return SqliteSessionStore.EndAll(connection, accountId, now, exceptSessionId);
     }
 

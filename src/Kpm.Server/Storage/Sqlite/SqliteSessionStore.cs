@@ -52,6 +52,8 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
         RETURNING account_id AS AccountId, session_id AS SessionId
         """;
 
+    private const string EndHoldSql = "UPDATE session SET keys_held_until = NULL WHERE session_id = @sessionId AND keys_held_until IS NOT NULL";
+
     private const string LiveOfSql = "SELECT session_id FROM session WHERE account_id = @accountId AND ended_at IS NULL";
 
     private const string SweepEndedSql = """
@@ -89,23 +91,12 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
     public Task<SignInResult> SignInAsync(SignInWrite write, CancellationToken cancellationToken) =>
         database.WriteAsync(c => SignIn(c, write), cancellationToken);
 
-    public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken) =>
-        database.WriteAsync(c => Rotate(c, sessionId, decide), cancellationToken);
+    public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, SecurityEntry reused, CancellationToken cancellationToken) =>
+        database.WriteAsync(c => Rotate(c, sessionId, decide, reused), cancellationToken);
 
-    public Task<byte[]> SignOutAsync(Guid sessionId, DateTimeOffset now, RequestKey request, byte[] response, CancellationToken cancellationToken) =>
-        database.WriteAsync(
-            c =>
-            {
-                if (SqliteRequests.Find(c, request) is { } former)
-                {
-                    return former;
-                }
+    public Task<SignOutResult> SignOutAsync(SignOutWrite write, CancellationToken cancellationToken) => database.WriteAsync(c => SignOut(c, write), cancellationToken);
 
-                c.Execute(EndSql, new { sessionId = sessionId.ToBytes(), now = now.ToStored() });
-                SqliteRequests.Remember(c, request, response, now);
-                return response;
-            },
-            cancellationToken);
+    public Task<byte[]?> ApproveAsync(SessionApproval approval, CancellationToken cancellationToken) => database.WriteAsync(c => Approve(c, approval), cancellationToken);
 
     public ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken) =>
         ValueTask.FromResult(database.Read(c => SqliteRequests.Find(c, request)));
@@ -168,6 +159,12 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
             return new SignInResult(SignInOutcome.Suspended, []);
         }
 
+        if (account.PasswordHash != write.Account.PasswordHash || account.PasswordResetAt != write.Account.PasswordResetAt || account.DeletesAt != write.Account.DeletesAt)
+        {
+            // A session that the former password opened must not outlive its change.
+            return new SignInResult(SignInOutcome.AccountChanged, []);
+        }
+
         var linked = SqliteDeviceStore.Find(connection, device.DeviceId);
         if (linked is not null && (linked.AccountId != device.AccountId || linked.RevokedAt is not null || !linked.SigningKey.AsSpan().SequenceEqual(device.SigningKey)))
         {
@@ -217,7 +214,51 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
             _ => SignInOutcome.TicketInvalid,
         };
 
-    private static Refresh Rotate(SqliteConnection connection, Guid sessionId, Func<SessionRow, Refresh> decide)
+    private static SignOutResult SignOut(SqliteConnection connection, SignOutWrite write)
+    {
+        if (SqliteRequests.Find(connection, write.Request) is { } former)
+        {
+            return new SignOutResult(former, []);
+        }
+
+        List<EndedSession> ended;
+        if (write.Everywhere)
+        {
+            ended = EndAll(connection, write.AccountId, write.Now);
+        }
+        else
+        {
+            connection.Execute(EndSql, new { sessionId = write.SessionId.ToBytes(), now = write.Now.ToStored() });
+            ended = [new EndedSession(write.AccountId, write.SessionId)];
+        }
+
+        SqliteSecurityLog.Record(connection, write.AccountId, write.Entry, write.Now);
+        SqliteRequests.Remember(connection, write.Request, write.Response, write.Now);
+        return new SignOutResult(write.Response, ended);
+    }
+
+    private static byte[]? Approve(SqliteConnection connection, SessionApproval approval)
+    {
+        if (SqliteRequests.Find(connection, approval.Request) is { } former)
+        {
+            return former;
+        }
+
+        if (Find(connection, approval.SessionId) is not { EndedAt: null } session || session.AccountId != approval.AccountId)
+        {
+            return null;
+        }
+
+        if (connection.Execute(EndHoldSql, new { sessionId = approval.SessionId.ToBytes() }) > 0)
+        {
+            SqliteSecurityLog.Append(connection, approval.AccountId, approval.Note(session.DeviceId), approval.Now);
+        }
+
+        SqliteRequests.Remember(connection, approval.Request, approval.Response, approval.Now);
+        return approval.Response;
+    }
+
+    private static Refresh Rotate(SqliteConnection connection, Guid sessionId, Func<SessionRow, Refresh> decide, SecurityEntry entry)
     {
         if (Find(connection, sessionId) is not { } session)
         {
@@ -240,6 +281,7 @@ internal sealed class SqliteSessionStore(SqliteDatabase database) : ISessionStor
                 break;
             case Refresh.Reused reused:
                 connection.Execute(EndSql, new { sessionId = sessionId.ToBytes(), now = reused.At.ToStored() });
+                SqliteSecurityLog.Record(connection, session.AccountId, entry, reused.At);
                 break;
         }
 

@@ -21,15 +21,16 @@ internal sealed class SecondFactors(
     SecurityFeed feed,
     TimeProvider time)
 {
-    /// <summary>Demands a fresh factor where two-step verification is on, and uses it up.</summary>
-    public async Task RequireAsync(Caller caller, AccountRow account, SecondFactor? factor, CancellationToken cancellationToken)
+    /// <summary>Demands a fresh factor where two-step verification is on, and uses it up; false where it is off.</summary>
+    public async Task<bool> RequireAsync(Caller caller, AccountRow account, SecondFactor? factor, CancellationToken cancellationToken)
     {
         if (!(await store.FindAsync(account.AccountId, cancellationToken)).Enabled)
         {
-            return;
+            return false;
         }
 
         await UseAsync(caller, account, factor ?? throw Errors.Of(ErrorReason.SecondFactorRequired), cancellationToken);
+        return true;
     }
 
     /// <summary>Uses a fresh factor up; FACTOR_NOT_SET_UP where the account does not have it.</summary>
