@@ -1,4 +1,5 @@
 using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
@@ -160,9 +161,11 @@ public sealed class SessionDirectoryTests
 
         public Task<SignInResult> SignInAsync(SignInWrite write, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<Refresh> RefreshAsync(Guid sessionId, Func<SessionRow, Refresh> decide, SecurityEntry reused, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task<byte[]> SignOutAsync(Guid sessionId, DateTimeOffset now, RequestKey request, byte[] response, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<SignOutResult> SignOutAsync(SignOutWrite write, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<byte[]?> ApproveAsync(SessionApproval approval, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public ValueTask<byte[]?> FindResponseAsync(RequestKey request, CancellationToken cancellationToken) => throw new NotSupportedException();
 

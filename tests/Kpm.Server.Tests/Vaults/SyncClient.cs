@@ -124,7 +124,8 @@ internal sealed class SyncClient : IAsyncDisposable
         }
     }
 
-    private async Task<SyncResponse?> TakeAsync()
+    /// <summary>The next message of any kind; null at the end.</summary>
+    public async Task<SyncResponse?> TakeAsync()
     {
         using var patience = new CancellationTokenSource(Patience);
         if (!await _call.ResponseStream.MoveNext(patience.Token))

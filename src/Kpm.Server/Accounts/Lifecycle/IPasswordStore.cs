@@ -16,7 +16,7 @@ internal interface IPasswordStore
     Task<ResetThrottle> RequestResetAsync(byte[] addressHash, byte[] sealedAddress, Func<ResetRequestRow?, ResetThrottle> throttle, CancellationToken cancellationToken);
 
     /// <summary>Requests that the job has not looked at, oldest first.</summary>
-    ValueTask<IReadOnlyList<OpenResetRequest>> OpenRequestsAsync(int most, CancellationToken cancellationToken);
+    ValueTask<IReadOnlyList<OpenResetRequest>> OpenRequestsAsync(DateTimeOffset now, int most, CancellationToken cancellationToken);
 
     /// <summary>
     /// Carries out a request: the active account that holds the address gets a ticket and the mail; a pending one its

@@ -47,7 +47,7 @@ internal sealed class PasswordResetJob(
 
     private async Task CarryOutAsync(CancellationToken cancellationToken)
     {
-        while (await passwords.OpenRequestsAsync(limits.MailBatch, cancellationToken) is { Count: > 0 } requests)
+        while (await passwords.OpenRequestsAsync(time.Now(), limits.MailBatch, cancellationToken) is { Count: > 0 } requests)
         {
             foreach (var request in requests)
             {

@@ -24,7 +24,7 @@ internal sealed class SqlitePasswordStore(SqliteDatabase database) : IPasswordSt
         """;
 
     private const string OpenRequestsSql = """
-        SELECT address_hash AS AddressHash, address AS Address FROM password_reset_request WHERE address IS NOT NULL ORDER BY asked_at LIMIT @most
+        SELECT address_hash AS AddressHash, address AS Address FROM password_reset_request WHERE address IS NOT NULL AND asked_at <= @now ORDER BY asked_at LIMIT @most
         """;
 
     private const string CloseRequestSql = "UPDATE password_reset_request SET address = NULL WHERE address_hash = @addressHash AND address IS NOT NULL";
@@ -56,8 +56,8 @@ internal sealed class SqlitePasswordStore(SqliteDatabase database) : IPasswordSt
             },
             cancellationToken);
 
-    public ValueTask<IReadOnlyList<OpenResetRequest>> OpenRequestsAsync(int most, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<OpenResetRequest>>(database.Read(c => c.Query<(byte[] AddressHash, byte[] Address)>(OpenRequestsSql, new { most })
+    public ValueTask<IReadOnlyList<OpenResetRequest>> OpenRequestsAsync(DateTimeOffset now, int most, CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<OpenResetRequest>>(database.Read(c => c.Query<(byte[] AddressHash, byte[] Address)>(OpenRequestsSql, new { now = now.ToStored(), most })
             .Select(r => new OpenResetRequest(r.AddressHash, r.Address)).ToList()));
 
     public Task<Guid?> CarryOutAsync(byte[] addressHash, string emailKey, Func<AccountRow, ResetMail> reset, Func<ActivationRow, AccountRow, Remail> remail, CancellationToken cancellationToken) =>
