@@ -1,7 +1,6 @@
 using Dapper;
 using Kpm.Server.Tests.Accounts.Lifecycle;
 using Kpm.Server.Tests.Hosting;
-using Kpm.Server.Tests.Storage;
 using Kpm.V1;
 
 namespace Kpm.Server.Tests.Accounts.Events;
