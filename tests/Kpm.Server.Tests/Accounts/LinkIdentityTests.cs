@@ -107,7 +107,7 @@ public sealed class LinkIdentityTests(OpenIdParts parts) : IClassFixture<OpenIdP
 
         var first = await server.Accounts.LinkIdentityAsync(request, owner.Call);
         Assert.Equal(first, await server.Accounts.LinkIdentityAsync(request, owner.Call));
-        request.Reauthentication.Password += "x";
+        request.Credential.PersonName += "x";
         await Refused.WithAsync(ErrorReason.RequestIdReused, server.Accounts.LinkIdentityAsync(request, owner.Call));
     }
 

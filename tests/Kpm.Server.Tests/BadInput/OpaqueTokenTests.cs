@@ -37,6 +37,21 @@ public sealed class OpaqueTokenTests(World world) : IClassFixture<World>
     }
 
     [Fact]
+    public async Task A_token_that_resets_a_password() =>
+        await RefusedAsync("kpm.v1.AccountService.CompletePasswordReset", await world.ResetTokenAsync(Cancelled), ErrorReason.TokenInvalid, StatusCode.FailedPrecondition,
+            token => new CompletePasswordResetRequest { Token = token, NewPassword = "Another-Horse-8-Saddle", NewPasswordConfirmation = "Another-Horse-8-Saddle" });
+
+    [Fact]
+    public async Task A_token_that_confirms_an_address() =>
+        await RefusedAsync("kpm.v1.AccountService.CompleteEmailChange", await world.EmailTokenAsync(Cancelled), ErrorReason.TokenInvalid, StatusCode.FailedPrecondition,
+            token => new CompleteEmailChangeRequest { Token = token });
+
+    [Fact]
+    public async Task A_token_that_keeps_an_account() =>
+        await RefusedAsync("kpm.v1.AccountService.CancelDeletion", await world.KeepTokenAsync(Cancelled), ErrorReason.TokenInvalid, StatusCode.FailedPrecondition,
+            token => new CancelDeletionRequest { Token = token });
+
+    [Fact]
     public async Task A_page_token()
     {
         await world.SignedInAsync(Cancelled);

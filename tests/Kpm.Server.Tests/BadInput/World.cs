@@ -106,6 +106,8 @@ public sealed partial class World : IAsyncLifetime
             ["Kpm__Limits__SmsInterval"] = "00:00:00.001",
             // Every refused call would lead to a Security Check otherwise, which only a person can answer.
             ["Kpm__Limits__SecurityCheckWindow"] = "00:00:00.001",
+            ["Kpm__Limits__PasswordResetInterval"] = "00:00:00.001",
+            ["Kpm__Limits__PasswordResetsPerDay"] = "10000",
             ["Kpm__Limits__MailedCheckInterval"] = "00:00:00.001",
             ["Kpm__Limits__MailedChecksPerDay"] = "10000",
             // A wait for a seq that never comes need not be long to be seen.
@@ -144,7 +146,7 @@ public sealed partial class World : IAsyncLifetime
     internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => AllMakers.First(m => m.Key == variant).Value(cancellationToken);
 
     private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers =>
-        Makers.Concat(TwoStepMakers).Concat(FederatedMakers).Concat(HintMakers).Concat(Operators.All);
+        Makers.Concat(TwoStepMakers).Concat(FederatedMakers).Concat(HintMakers).Concat(Operators.All).Concat(LifecycleMakers);
 
     internal TestDevice NewDevice() => new(Owner.Email);
 

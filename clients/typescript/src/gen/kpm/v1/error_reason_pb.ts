@@ -211,8 +211,8 @@ export enum ErrorReason {
   MIN_SEQ_NOT_REACHED = 32,
 
   /**
-   * The session signed in after a password reset: for now it can neither fetch nor replace the wrapped keys, nor write to the vault,
-   * revoke other devices or delete the account. FAILED_PRECONDITION.
+   * The session signed in after a password reset: for now it can neither fetch nor replace the wrapped keys, nor write to the vault, revoke
+   * other devices, or do what takes a re-authentication without a second factor. FAILED_PRECONDITION.
    *
    * @generated from enum value: ERROR_REASON_KEYS_HELD = 33;
    */
