@@ -1,6 +1,5 @@
 using Kpm.Server.Accounts.Events;
 using Kpm.Server.Storage.Sqlite;
-using Kpm.Server.Tests.Accounts.Events;
 using Kpm.Server.Tests.Accounts.Lifecycle;
 using Kpm.Server.Tests.Hosting;
 using Kpm.V1;

@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Kpm.V1;
 
-namespace Kpm.Server.Tests.Accounts.Events;
+namespace Kpm.Server.Tests.Accounts.Lifecycle;
 
 /// <summary>
 /// Recomputes a chain of security events as somebody would who has only the contract: written from the layout in

@@ -1,10 +1,9 @@
 using Grpc.Core;
-using Kpm.Server.Tests.Accounts.Lifecycle;
 using Kpm.Server.Tests.Hosting;
 using Kpm.V1;
 using Part = Kpm.V1.ExportAccountDataResponse;
 
-namespace Kpm.Server.Tests.Accounts.Events;
+namespace Kpm.Server.Tests.Accounts.Lifecycle;
 
 public sealed class ExportAccountDataTests
 {

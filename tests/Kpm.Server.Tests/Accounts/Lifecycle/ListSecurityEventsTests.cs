@@ -1,9 +1,8 @@
 using Dapper;
-using Kpm.Server.Tests.Accounts.Lifecycle;
 using Kpm.Server.Tests.Hosting;
 using Kpm.V1;
 
-namespace Kpm.Server.Tests.Accounts.Events;
+namespace Kpm.Server.Tests.Accounts.Lifecycle;
 
 public sealed class ListSecurityEventsTests
 {
