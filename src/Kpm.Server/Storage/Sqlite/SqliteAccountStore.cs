@@ -103,9 +103,6 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
     public static AccountRow? FindActive(SqliteConnection connection, string emailKey) =>
         ToRow(connection.QuerySingleOrDefault<Stored>(FindActiveSql, new { emailKey }));
 
-    public static AccountRow? FindPending(SqliteConnection connection, string emailKey, Guid deviceId) =>
-        ToRow(connection.QuerySingleOrDefault<Stored>(FindPendingSql, new { emailKey, deviceId = deviceId.ToBytes() }));
-
     /// <summary>Removes an account with its devices and sessions; its vault, which may be large, is emptied by a job.</summary>
     public static Removed Remove(SqliteConnection connection, Guid accountId, DateTimeOffset now)
     {
