@@ -146,7 +146,6 @@ public sealed partial class World : IAsyncLifetime
     internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => AllMakers.First(m => m.Key == variant).Value(cancellationToken);
 
     private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers =>
-    private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers =>
         Makers.Concat(TwoStepMakers).Concat(FederatedMakers).Concat(HintMakers).Concat(Operators.All).Concat(LifecycleMakers);
 
     internal TestDevice NewDevice() => new(Owner.Email);
