@@ -43,8 +43,6 @@ public sealed partial class World
         }
     }
 
-    private AccountService.AccountServiceClient Accounts => new(Connection);
-
     internal async Task<string> ResetTokenAsync(CancellationToken cancellationToken)
     {
         var device = await NewActiveAsync(cancellationToken);
