@@ -2,7 +2,7 @@
 // each JSON line on standard input and answers with one JSON line. Ends when standard input ends.
 //
 // A visit: {url, language, width, height, dark, script, fill: {field: value}, submit: true, screenshot: file}
-// Its answer: {status, url, title, heading, text, problems, console, requests}; or {error}.
+// Its answer: {status, url, title, heading, text, problems, overflow, console, requests}; or {error}.
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
 
@@ -46,12 +46,13 @@ async function visit(order) {
     if (order.screenshot) await page.screenshot({ path: order.screenshot, fullPage: true });
     const texts = (selector) => page.locator(selector).allInnerTexts();
     return {
-      status: response.status(),
+      status: response?.status() ?? 0,
       url: page.url(),
       title: await page.title(),
       heading: (await texts('h1')).join(' '),
       text: await page.innerText('body'),
       problems: await texts('[role=alert]'),
+      overflow: await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth),
       console: messages,
       requests,
     };

@@ -28,6 +28,8 @@ internal sealed record Shown
     public required string Heading { get; init; }
     public required string Text { get; init; }
     public required IReadOnlyList<string> Problems { get; init; }
+    /// <summary>How many pixels the content is wider than the window.</summary>
+    public required int Overflow { get; init; }
     public required IReadOnlyList<string> Console { get; init; }
     public required IReadOnlyList<string> Requests { get; init; }
 }
