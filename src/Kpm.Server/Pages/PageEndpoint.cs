@@ -59,7 +59,7 @@ internal sealed class PageEndpoint(PageAct act, PageLayout layout, Limits limits
         var query = http.Request.Query;
         var words = PageWords.Choose(query["lang"].Count == 1 ? query["lang"][0] : null, http.Request.Headers.AcceptLanguage);
         var token = query["token"].Count == 1 && query["token"][0] is { } given && given.Length <= limits.PageFieldCharacters ? given : "";
-        return WriteAsync(http, StatusCodes.Status200OK, words, layout.Form(words, act.Name, act.Path, token, act.Fields, []));
+        return WriteAsync(http, StatusCodes.Status200OK, words, layout.Form(words, act.Name, token, act.Fields, []));
     }
 
     private async Task PostAsync(HttpContext http)
@@ -73,7 +73,7 @@ internal sealed class PageEndpoint(PageAct act, PageLayout layout, Limits limits
         var token = form.GetValueOrDefault("token", "");
         if (token.Length == 0 || act.Fields.Any(f => form.GetValueOrDefault(f.Name, "").Length == 0))
         {
-            await WriteAsync(http, StatusCodes.Status400BadRequest, words, layout.Form(words, act.Name, act.Path, token, act.Fields, [words.Of("incomplete")]));
+            await WriteAsync(http, StatusCodes.Status400BadRequest, words, layout.Form(words, act.Name, token, act.Fields, [words.Of("incomplete")]));
             return;
         }
 
@@ -152,7 +152,7 @@ internal sealed class PageEndpoint(PageAct act, PageLayout layout, Limits limits
             ? [.. refusal.Fields.Select(f => words.Of(words.Has(f.Reason) ? f.Reason : "failed"))]
             : [TextSections.Fill(words.Of(name), _ => Wait(words, refusal.RetryAfter ?? TimeSpan.Zero))];
         return WriteAsync(http, status, words, again
-            ? layout.Form(words, act.Name, act.Path, token, act.Fields, problems)
+            ? layout.Form(words, act.Name, token, act.Fields, problems)
             : layout.Message(words, words.Of(act.Name, "title"), null, problems[0]));
     }
 

@@ -21,7 +21,8 @@ internal sealed class PageLayout(Messaging.MailOptions options)
     public static string ContentSecurityPolicy { get; } =
         $"default-src 'none'; style-src 'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Style)))}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
-    public string Form(PageWords words, string page, string path, string token, IReadOnlyList<PageField> fields, IReadOnlyList<string> problems)
+    /// <summary>The form goes to its own page, named relatively: a proxy may serve the pages below a path of its own.</summary>
+    public string Form(PageWords words, string page, string token, IReadOnlyList<PageField> fields, IReadOnlyList<string> problems)
     {
         var inputs = new List<string>();
         if (token.Length > 0)
@@ -34,7 +35,7 @@ internal sealed class PageLayout(Messaging.MailOptions options)
         }
 
         inputs.AddRange(fields.Select(f => Fill("password", ("name", f.Name), ("label", words.Of(f.Name)), ("autocomplete", f.AutoComplete))));
-        var form = Raw("form", ("fields", string.Join('\n', inputs)), ("action", Escape(path)), ("language", Escape(words.Language)), ("button", Escape(words.Of(page, "button"))));
+        var form = Raw("form", ("fields", string.Join('\n', inputs)), ("action", Escape(page)), ("language", Escape(words.Language)), ("button", Escape(words.Of(page, "button"))));
         return Page(words, words.Of(page, "title"), [Paragraph(words.Of(page, "text")), .. problems.Select(Problem), form]);
     }
 
