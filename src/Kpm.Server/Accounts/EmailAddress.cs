@@ -13,6 +13,12 @@ internal sealed record EmailAddress
     private const int MaxAddressBytes = 254;
     private const string Symbols = "!#$%&'*+-/=?^_`{|}~";
 
+    /// <summary>What people type for the dot of a domain in East Asian scripts (RFC 3490, section 3.1).</summary>
+    private const string Dots = "\u3002\uff0e\uff61";
+
+    /// <summary>Punctuation that labels may hold in its context (RFC 5892, appendix A): in Catalan, Greek, Hebrew and Japanese.</summary>
+    private const string DomainPunctuation = "\u00b7\u0375\u05f3\u05f4\u30fb";
+
     private static readonly IdnMapping Idn = new() { UseStd3AsciiRules = true };
 
     private EmailAddress(string text, string local, string asciiDomain)
@@ -85,9 +91,7 @@ internal sealed record EmailAddress
         {
             var fits = rune.IsAscii
                 ? char.IsAsciiLetterOrDigit((char)rune.Value) || rune.Value == '.' || Symbols.Contains((char)rune.Value, StringComparison.Ordinal)
-                : Rune.GetUnicodeCategory(rune) is UnicodeCategory.LowercaseLetter or UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter
-                    or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
-                    or UnicodeCategory.DecimalDigitNumber;
+                : IsLetterMarkOrDigit(rune);
             if (!fits)
             {
                 return false;
@@ -97,10 +101,24 @@ internal sealed record EmailAddress
         return true;
     }
 
+    /// <summary>Of any script: nothing invisible, nothing that turns the direction of writing, no lookalike of punctuation.</summary>
+    private static bool IsLetterMarkOrDigit(Rune rune) => !IsInvisible(rune.Value)
+        && Rune.GetUnicodeCategory(rune) is UnicodeCategory.LowercaseLetter or UnicodeCategory.UppercaseLetter or UnicodeCategory.TitlecaseLetter
+            or UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter or UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark
+            or UnicodeCategory.DecimalDigitNumber;
+
+    /// <summary>The letters and marks that Unicode shows nothing for (Default_Ignorable_Code_Point): joiners, fillers, variation selectors.</summary>
+    private static bool IsInvisible(int rune) => rune is 0x034F or 0x115F or 0x1160 or 0x17B4 or 0x17B5 or (>= 0x180B and <= 0x180F) or 0x3164 or (>= 0xFE00 and <= 0xFE0F) or 0xFFA0
+        or (>= 0xE0000 and <= 0xE0FFF);
+
+    /// <summary>What a domain may be written with; IDNA would drop invisible characters and leave them in the text that people see.</summary>
+    private static bool IsDomainCharacter(Rune rune) =>
+        rune.IsAscii || IsLetterMarkOrDigit(rune) || (rune.IsBmp && (Dots + DomainPunctuation).Contains((char)rune.Value, StringComparison.Ordinal));
+
     /// <summary>The domain's lower-case ASCII form (IDNA), or null: at least two labels, the last not all digits, no address literal.</summary>
     private static string? AsciiDomain(string domain)
     {
-        if (domain.Length == 0 || domain.EndsWith('.') || domain.Contains('@', StringComparison.Ordinal))
+        if (domain.Length == 0 || domain.EndsWith('.') || domain.Contains('@', StringComparison.Ordinal) || !domain.EnumerateRunes().All(IsDomainCharacter))
         {
             return null;
         }
