@@ -105,13 +105,18 @@ public sealed partial class World
 
     private static Reauthentication Proof(SecondFactor factor) => new() { Password = TestDevice.Password, SecondFactor = factor };
 
-    /// <summary>The same proof with a factor that works.</summary>
-    private static Reauthentication Live(Reauthentication proof, TestAuthenticator app, IReadOnlyList<string> codes) => proof.SecondFactor?.FactorCase switch
+    /// <summary>The same proof with a factor that works, where the account has one of its kind.</summary>
+    private static Reauthentication Live(Reauthentication proof, TestAuthenticator app, IReadOnlyList<string> codes)
     {
-        SecondFactor.FactorOneofCase.AuthenticatorCode => Proof(app.Factor(1)),
-        SecondFactor.FactorOneofCase.RecoveryCode => Proof(new SecondFactor { RecoveryCode = codes[0] }),
-        _ => proof,
-    };
+        var live = proof.Clone();
+        live.SecondFactor = proof.SecondFactor.FactorCase switch
+        {
+            SecondFactor.FactorOneofCase.AuthenticatorCode => app.Factor(1),
+            SecondFactor.FactorOneofCase.RecoveryCode => new SecondFactor { RecoveryCode = codes[0] },
+            _ => proof.SecondFactor,
+        };
+        return live;
+    }
 
     private static SecurityCheckAnswer Answer() => new() { CheckId = TestDevice.NewId(), Answer = "abcdef" };
 

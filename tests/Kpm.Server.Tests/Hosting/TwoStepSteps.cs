@@ -107,4 +107,12 @@ internal static class TwoStepSteps
 
     public static Task<GetTwoStepSettingsResponse> SettingsAsync(this TestServer server, TestDevice device) =>
         server.Verification.GetTwoStepSettingsAsync(new GetTwoStepSettingsRequest(), device.Call).ResponseAsync;
+
+    /// <summary>Both steps, with the app's next code.</summary>
+    public static async Task SignInWithAsync(this TestServer server, TestDevice device, TestAuthenticator app)
+    {
+        server.Clock.Advance(Step);
+        var step = await server.FirstStepAsync(device, device.Account!.Email);
+        await server.SecondStepAsync(device, step.Ticket, app.Factor());
+    }
 }
