@@ -36,9 +36,8 @@ internal sealed class KannelSmsSender(SmsOptions options, SmsHttp http) : ISmsSe
             return;
         }
 
-        var text = string.Create(CultureInfo.InvariantCulture, $"kannel answered {(int)status}");
-        // 400: this message lacks something; 403, 404 and 5xx are the operator's or pass.
-        throw status == HttpStatusCode.BadRequest ? new MessageRefusedException(text) : new SmsFailedException(text);
+        // None of its refusals is for good: they are about its configuration (a user, a sender, a route) as often as about the message.
+        throw new SmsFailedException(string.Create(CultureInfo.InvariantCulture, $"kannel answered {(int)status}"));
     }
 
     private static void Append(StringBuilder url, char separator, string name, string value) =>

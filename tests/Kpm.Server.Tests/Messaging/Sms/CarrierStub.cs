@@ -5,6 +5,7 @@ using Kpm.Server.Tests.Hosting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 
 namespace Kpm.Server.Tests.Messaging.Sms;
 
@@ -28,6 +29,7 @@ internal sealed class CarrierStub : IAsyncDisposable
     public static async Task<CarrierStub> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
         builder.WebHost.UseKestrel(k => k.Listen(IPAddress.Loopback, 0));
         var app = builder.Build();
         var stub = new CarrierStub(app);

@@ -1,3 +1,4 @@
+using Kpm.Server.Messaging;
 using Kpm.Server.Messaging.Sms;
 using Kpm.Server.Tests.Hosting;
 using Kpm.Server.Tests.Storage;
@@ -134,6 +135,22 @@ public sealed class SmsDeliveryTests : IDisposable
         await Eventually.TrueAsync(() => server.Logs.Lines.Any(l => l.Id == 3002));
         await Eventually.TrueAsync(() => Snapshot.Rows(server.Database, "sms") == 0);
         Assert.Equal(2, carrier.Calls.Count);
+    }
+
+    /// <summary>70 characters in UCS-2; a longer one would be sent, and paid for, in parts.</summary>
+    [Fact]
+    public void In_every_language_the_text_is_one_message()
+    {
+        var templates = new MailTemplates(new MailOptions());
+        var values = new Dictionary<string, string>(StringComparer.Ordinal) { ["code"] = "12345678", ["minutes"] = "5" };
+
+        Assert.Contains("ru", MailTemplates.Languages);
+        Assert.All(MailTemplates.Languages, language =>
+        {
+            var line = templates.RenderLine("sms", language, values);
+            Assert.InRange(line.Length, 20, 70);
+            Assert.Contains("12345678", line, StringComparison.Ordinal);
+        });
     }
 
     [Fact]

@@ -60,12 +60,11 @@ public sealed class TwoStepWalkTests
     [Fact]
     public async Task A_gateway_that_is_down_or_refuses_loses_nothing()
     {
-        using var folder = new Storage.TempFolder();
         await using var kannel = await KannelGateway.StartAsync(TestContext.Current.CancellationToken);
         var password = await File.ReadAllTextAsync(kannel.PasswordFile, TestContext.Current.CancellationToken);
         await File.WriteAllTextAsync(kannel.PasswordFile, "wrong", TestContext.Current.CancellationToken);
         await using var server = await TestServer.StartAsync(
-            new FakeTime(), o => o with { Sms = new SmsOptions { Sender = "kannel", KannelUrl = kannel.Url, KannelUser = KannelGateway.User, KannelPasswordFile = kannel.PasswordFile } });
+            new FakeTime(), o => o with { Sms = new SmsOptions { Sender = "kannel", KannelUrl = kannel.Url, KannelUser = KannelGateway.User, KannelPasswordFile = kannel.PasswordFile, From = "+15005550006" } });
         using var owner = await server.CreateActiveAsync();
         var number = TwoStepSteps.NewNumber();
         await server.StartPhoneAsync(owner, number);
