@@ -12,7 +12,7 @@ namespace Kpm.Server.Accounts.Lifecycle;
 /// <summary>What a password reset is made of: the throttle of an address, and the ticket with its mail.</summary>
 internal sealed class PasswordResets(Tickets tickets, Sealer sealer, NoticeMails mails, RootKey root, TimeProvider time, Limits limits)
 {
-    private const string Use = "password-reset-address";
+    public const string Use = "password-reset-address";
 
     private static readonly TimeSpan Day = TimeSpan.FromDays(1);
 

@@ -1,4 +1,5 @@
 using Dapper;
+using Kpm.Server.Accounts.Lifecycle;
 using Kpm.Server.Messaging;
 using Kpm.Server.Messaging.Sms;
 using Kpm.Server.Secrets;
@@ -35,6 +36,12 @@ internal sealed class SqliteSealedColumn(SqliteDatabase database, Sealer sealer,
 
     private const string RenewPhoneSql = "UPDATE phone SET number = @box WHERE account_id = @row";
 
+    private const string ResetAddressesSql = """
+        SELECT address_hash AS Row, address AS Box FROM password_reset_request WHERE address_hash > @after AND address IS NOT NULL ORDER BY address_hash LIMIT @most
+        """;
+
+    private const string RenewResetAddressSql = "UPDATE password_reset_request SET address = @box WHERE address_hash = @row";
+
     public static readonly IReadOnlyList<SealedColumn> All =
     [
         new(MailSeal.Use, MailsSql, RenewMailSql),
@@ -42,6 +49,7 @@ internal sealed class SqliteSealedColumn(SqliteDatabase database, Sealer sealer,
         new(Tickets.Use, TicketsSql, RenewTicketSql),
         new(FactorSeal.SecretUse, AuthenticatorsSql, RenewAuthenticatorSql),
         new(FactorSeal.NumberUse, PhonesSql, RenewPhoneSql),
+        new(PasswordResets.Use, ResetAddressesSql, RenewResetAddressSql),
     ];
 
     public string Use => column.Use;
