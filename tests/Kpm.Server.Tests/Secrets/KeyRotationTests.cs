@@ -202,7 +202,9 @@ public sealed class KeyRotationTests : IDisposable
             .ToList();
         Assert.Superset(new HashSet<string>(["outbox", "sms", "ticket", "authenticator", "phone"], StringComparer.Ordinal), uses.ToHashSet(StringComparer.Ordinal));
 
-        Assert.Equal(uses.Order(StringComparer.Ordinal), SqliteSealedColumn.All.Select(c => c.Use).Order(StringComparer.Ordinal));
+        // Given out and not stored: one under a retired key is asked for again.
+        string[] notStored = ["sign-in-hint"];
+        Assert.Equal(uses.Except(notStored, StringComparer.Ordinal).Order(StringComparer.Ordinal), SqliteSealedColumn.All.Select(c => c.Use).Order(StringComparer.Ordinal));
         // And nobody seals for a use that is not a constant of that name.
         Assert.All(
             Repository.Sources("src/Kpm.Server").SelectMany(f => Regex.Matches(Repository.Read(f), @"\bsealer\.Seal\((.*?),").Select(m => m.Groups[1].Value)),

@@ -39,7 +39,7 @@ internal sealed class FactorSetUps(
                 Now = now,
             },
             CancellationToken.None);
-        switch (outcome.Result)
+        switch (outcome.End)
         {
             case ConfirmResult.TicketInvalid:
                 throw Errors.Of(ErrorReason.TicketInvalid);

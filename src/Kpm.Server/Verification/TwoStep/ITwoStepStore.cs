@@ -84,7 +84,7 @@ internal sealed record ConfirmFactor
 }
 
 /// <summary>What came of it; the codes are new where the account had none.</summary>
-internal sealed record ConfirmOutcome(ConfirmResult Result, bool NewRecoveryCodes = false);
+internal sealed record ConfirmOutcome(ConfirmResult End, bool NewRecoveryCodes = false);
 
 internal enum ConfirmResult
 {
