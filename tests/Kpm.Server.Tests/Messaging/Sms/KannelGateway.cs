@@ -18,6 +18,8 @@ internal sealed partial class KannelGateway : IAsyncDisposable
 {
     public const string User = "kpm";
 
+    private const string Password = "kannel & p=ss%word";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly TempFolder _folder = new();
@@ -52,6 +54,7 @@ internal sealed partial class KannelGateway : IAsyncDisposable
             var carrier = gateway.Start("lib/kannel/test/fakesmsc", ["-H", "127.0.0.1", "-r", gateway._carrier.ToString(CultureInfo.InvariantCulture), "-m", "0", "1 2 text none"]);
             carrier.ErrorDataReceived += (_, line) => gateway.Read(line.Data);
             carrier.OutputDataReceived += (_, line) => gateway.Read(line.Data);
+            await gateway.ProbeAsync(cancellationToken);
             return gateway;
         }
         catch
@@ -90,10 +93,23 @@ internal sealed partial class KannelGateway : IAsyncDisposable
         _folder.Dispose();
     }
 
+    /// <summary>Sends until a message has come through: smsbox answers "try again later" until bearerbox and the carrier are there.</summary>
+    private async Task ProbeAsync(CancellationToken cancellationToken)
+    {
+        using var http = new HttpClient();
+        var url = new Uri($"{Url}/cgi-bin/sendsms?username={User}&password={Uri.EscapeDataString(Password)}&from=probe&to=%2B10000000&coding=2&charset=UTF-8&text=probe");
+        for (var waited = Stopwatch.StartNew(); Received.IsEmpty; await Task.Delay(100, cancellationToken))
+        {
+            Assert.True(waited.Elapsed < Patience, "kannel does not carry messages.");
+            using var response = await http.GetAsync(url, cancellationToken);
+        }
+
+        // Further probes may still be on their way; nobody asks for that number.
+    }
+
     private async Task WriteConfigurationAsync(CancellationToken cancellationToken)
     {
-        const string password = "kannel & p=ss%word";
-        await File.WriteAllTextAsync(PasswordFile, password + "\n", cancellationToken);
+        await File.WriteAllTextAsync(PasswordFile, Password + "\n", cancellationToken);
         await File.WriteAllTextAsync(
             _folder.File("kannel.conf"),
             $"""
@@ -118,7 +134,7 @@ internal sealed partial class KannelGateway : IAsyncDisposable
 
             group = sendsms-user
             username = {User}
-            password = "{password}"
+            password = "{Password}"
             max-messages = 3
             concatenation = true
 

@@ -53,7 +53,7 @@ public sealed class TwoStepWalkTests
         Assert.Equal(8, Assert.Single((await server.SettingsAsync(fourth)).RecoveryCodes, c => c.UsedAt is not null).Number);
 
         await Eventually.TrueAsync(() => Snapshot.Rows(server.Database, "sms") == 0);
-        Assert.Equal(3, kannel.Received.Count);
+        Assert.Equal(3, kannel.Received.Count(m => m.To == number));
         Assert.DoesNotContain(number[1..], server.Logs.Text, StringComparison.Ordinal);
     }
 
@@ -70,14 +70,14 @@ public sealed class TwoStepWalkTests
         await server.StartPhoneAsync(owner, number);
         await Eventually.TrueAsync(() => server.Logs.Lines.Any(l => l.Id == 3001));
         Assert.Contains("kannel answered 403", server.Logs.Text, StringComparison.Ordinal);
-        Assert.Empty(kannel.Received);
+        Assert.DoesNotContain(kannel.Received, m => m.To == number);
 
         // The file is read each time: a repaired password needs no restart.
         await File.WriteAllTextAsync(kannel.PasswordFile, password, TestContext.Current.CancellationToken);
         await Eventually.TrueAsync(() =>
         {
             server.Clock.Advance(TimeSpan.FromMilliseconds(500));
-            return !kannel.Received.IsEmpty;
+            return kannel.Received.Any(m => m.To == number);
         });
         await kannel.WaitAsync(number);
         Assert.DoesNotContain("wrong", server.Logs.Text, StringComparison.Ordinal);
