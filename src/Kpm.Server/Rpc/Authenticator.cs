@@ -22,9 +22,7 @@ internal sealed class Authenticator(MethodPolicies policies, SessionDirectory se
         if (demanded == Authentication.Operator)
         {
             // No session: whoever calls as an operator is none of the account's own devices.
-            context.SetOperator(TokenOf(context) is { } credential && await operators.FindAsync(credential, context.CancellationToken) is { } found
-                ? found
-                : throw Errors.Of(ErrorReason.OperatorInvalid));
+            context.SetOperator(await operators.AuthenticateAsync(TokenOf(context), context));
             return null;
         }
 

@@ -2,6 +2,7 @@ using Grpc.Core;
 using Grpc.Health.V1;
 using Grpc.Reflection.V1;
 using Kpm.Server.Administration;
+using Kpm.Server.Secrets;
 using Kpm.Server.Support;
 using Kpm.Server.Tests.BadInput;
 using Kpm.Server.Tests.Hosting;
@@ -73,6 +74,28 @@ public sealed class OperatorTests
         time.Advance(TimeSpan.FromMilliseconds(1));
         await maria.Client.ListSupportCasesAsync(new ListSupportCasesRequest(), maria.Call);
         Assert.EndsWith("12:01 UTC", (await server.CommandAsync("operator", "list")).Text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Wrong_credentials_from_a_client_have_to_wait_and_right_ones_never()
+    {
+        var time = new FakeTime();
+        await using var server = await SupportSteps.StartAsync(time);
+        var maria = await server.OperatorAsync("Maria");
+        var wrong = new TestOperator(server.Support(), "Nobody", SecretToken.New(Operators.CredentialPrefix));
+        var call = (TestOperator who) => who.Client.ListSupportCasesAsync(new ListSupportCasesRequest(), who.Call);
+        for (var i = 0; i < server.Limits.SignInFailuresBeforeDelay; i++)
+        {
+            await Refused.WithAsync(ErrorReason.OperatorInvalid, call(wrong));
+        }
+
+        await Refused.WithAsync(ErrorReason.RateLimited, call(wrong));
+        await call(maria);
+        time.Advance(server.Limits.SignInFirstDelay - TimeSpan.FromMilliseconds(1));
+        await Refused.WithAsync(ErrorReason.RateLimited, call(wrong));
+        time.Advance(TimeSpan.FromMilliseconds(1));
+        await Refused.WithAsync(ErrorReason.OperatorInvalid, call(wrong));
+        Assert.DoesNotContain(wrong.Credential, server.Logs.Text, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -134,9 +134,9 @@ internal sealed class Guard(IGuardStore store, SecurityChecks checks, Counters c
         }
     }
 
-    private static bool MayDemandCheck(GuardedAct act) => act is not (GuardedAct.Reauthentication or GuardedAct.SecondFactor);
+    private static bool MayDemandCheck(GuardedAct act) => act is not (GuardedAct.Reauthentication or GuardedAct.SecondFactor or GuardedAct.Operator);
 
-    private static bool Delays(GuardedAct act) => act is GuardedAct.SignIn or GuardedAct.Reauthentication or GuardedAct.SecondFactor;
+    private static bool Delays(GuardedAct act) => act is GuardedAct.SignIn or GuardedAct.Reauthentication or GuardedAct.SecondFactor or GuardedAct.Operator;
 
     /// <summary>How many may run at once: as many as may fail before the next one must wait or answer a check.</summary>
     private int Turns(GuardedAct act, CounterRow? row, bool passed, DateTimeOffset now)

@@ -29,6 +29,9 @@ internal enum GuardedAct
 
     /// <summary>Codes mailed in place of a picture, by address and by client.</summary>
     MailedCheck = 8,
+
+    /// <summary>Operators' credentials: wrong ones count, by client. No check.</summary>
+    Operator = 9,
 }
 
 /// <summary>At what or by whom an act is counted, besides the client's network.</summary>
@@ -60,6 +63,9 @@ internal sealed class GuardSubject
     /// <summary>A device id that the caller only names.</summary>
     public static GuardSubject OfDevice(Guid deviceId, EmailAddress? address) =>
         new(string.Create(CultureInfo.InvariantCulture, $"device {deviceId:D}"), address, ownBudget: false);
+
+    /// <summary>The client's network itself, for what has no other subject.</summary>
+    public static GuardSubject OfNetwork(string network) => new("network " + network, null, ownBudget: false);
 
     public static GuardSubject OfAccount(Guid accountId, EmailAddress? address) =>
         new(string.Create(CultureInfo.InvariantCulture, $"account {accountId:D}"), address, ownBudget: false);
