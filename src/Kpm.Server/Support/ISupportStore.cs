@@ -32,9 +32,6 @@ internal interface ISupportStore
     /// <summary>Open cases of all accounts, oldest first, behind a position.</summary>
     ValueTask<IReadOnlyList<SupportCaseRow>> ListOpenAsync(CasePosition? after, int most, DateTimeOffset now, CancellationToken cancellationToken);
 
-    /// <summary>The account's security events before one, newest first, at most so many.</summary>
-    ValueTask<IReadOnlyList<SecurityEvent>> EventsAsync(Guid accountId, ulong before, int most, CancellationToken cancellationToken);
-
     /// <summary>Carries out what is due of one case; null when nothing is due.</summary>
     Task<SupportCaseRow?> SweepAsync(DateTimeOffset now, Func<AccountRow, OutgoingMail> resetMail, CancellationToken cancellationToken);
 

@@ -1,13 +1,14 @@
 using System.Buffers.Binary;
 using Grpc.Core;
 using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Rpc;
 using Kpm.V1;
 
 namespace Kpm.Server.Support;
 
 /// <summary>The account's security events with the hashes that prove them, newest first; the page token is the number of the last event shown.</summary>
-internal sealed class ListAuditLog(IAccountStore accounts, ISupportStore store, PageTokens pages, Limits limits)
+internal sealed class ListAuditLog(IAccountStore accounts, ISecurityEventStore events, PageTokens pages, Limits limits)
 {
     public async Task<ListAuditLogResponse> HandleAsync(ListAuditLogRequest request, ServerCallContext context)
     {
@@ -19,7 +20,7 @@ internal sealed class ListAuditLog(IAccountStore accounts, ISupportStore store, 
             throw Errors.Of(ErrorReason.NotFound);
         }
 
-        var found = await store.EventsAsync(accountId, before, size + 1, context.CancellationToken);
+        var found = await events.BeforeAsync(accountId, before, size + 1, context.CancellationToken);
         var response = new ListAuditLogResponse();
         response.Events.Add(found.Take(size));
         if (found.Count > size)

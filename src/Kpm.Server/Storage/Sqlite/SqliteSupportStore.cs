@@ -1,6 +1,4 @@
 using Dapper;
-using Google.Protobuf;
-using Google.Protobuf.WellKnownTypes;
 using Kpm.Server.Accounts;
 using Kpm.Server.Accounts.Events;
 using Kpm.Server.Messaging;
@@ -23,15 +21,6 @@ internal sealed class SqliteSupportStore(SqliteDatabase database) : ISupportStor
     private const string SetRegionSql = "UPDATE account SET region = @region WHERE account_id = @accountId";
 
     private const string SetSuspendedSql = "UPDATE account SET suspended_at = @suspendedAt WHERE account_id = @accountId";
-
-    private const string EndSessionsSql = """
-        UPDATE session SET ended_at = @now WHERE account_id = @accountId AND ended_at IS NULL RETURNING session_id
-        """;
-
-    private const string EventsSql = """
-        SELECT seq AS Seq, at AS At, kind AS Kind, actor AS Actor, device_id AS DeviceId, detail AS Detail, hash AS Hash
-          FROM security_event WHERE account_id = @accountId AND seq < @before ORDER BY seq DESC LIMIT @most
-        """;
 
     public Task<IReadOnlyList<SeenAccount>> FindAsync(Guid? accountId, string? emailKey, int mostPending, SecurityNote note, DateTimeOffset now, CancellationToken cancellationToken) =>
         database.WriteAsync<IReadOnlyList<SeenAccount>>(
@@ -64,9 +53,6 @@ internal sealed class SqliteSupportStore(SqliteDatabase database) : ISupportStor
 
     public ValueTask<IReadOnlyList<SupportCaseRow>> ListOpenAsync(CasePosition? after, int most, DateTimeOffset now, CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<SupportCaseRow>>(database.Read(c => SqliteSupportCases.Open(c, after, most, now)));
-
-    public ValueTask<IReadOnlyList<SecurityEvent>> EventsAsync(Guid accountId, ulong before, int most, CancellationToken cancellationToken) =>
-        ValueTask.FromResult<IReadOnlyList<SecurityEvent>>(database.Read(c => c.Query<StoredEvent>(EventsSql, new { accountId = accountId.ToBytes(), before = (long)before, most }).Select(ToContract).ToList()));
 
     public Task<SupportCaseRow?> SweepAsync(DateTimeOffset now, Func<AccountRow, OutgoingMail> resetMail, CancellationToken cancellationToken) =>
         database.WriteAsync(c => SqliteSupportCases.Due(c, now) is { } due ? CarryOut(c, due, now, resetMail) : null, cancellationToken);
@@ -240,14 +226,11 @@ internal sealed class SqliteSupportStore(SqliteDatabase database) : ISupportStor
         }
 
         connection.Execute(SetSuspendedSql, new { accountId = accountId.ToBytes(), suspendedAt = suspended ? now.ToStored() : (long?)null });
-        var ended = suspended ? EndSessions(connection, accountId, now) : [];
+        var ended = suspended ? SqliteSessionStore.EndAll(connection, accountId, now) : [];
         SqliteSecurityLog.Append(connection, accountId, note, now);
         SqliteMailOutbox.Insert(connection, mail(account));
         return new SuspendResult(See(connection, SqliteAccountStore.Find(connection, accountId)!, now), Changed: true, ended);
     }
-
-    private static List<EndedSession> EndSessions(SqliteConnection connection, Guid accountId, DateTimeOffset now) =>
-        connection.Query<byte[]>(EndSessionsSql, new { accountId = accountId.ToBytes(), now = now.ToStored() }).Select(id => new EndedSession(accountId, Ids.FromBytes(id))).ToList();
 
     private static SupportCaseRow CarryOut(SqliteConnection connection, SupportCaseRow row, DateTimeOffset now, Func<AccountRow, OutgoingMail> resetMail)
     {
@@ -269,26 +252,4 @@ internal sealed class SqliteSupportStore(SqliteDatabase database) : ISupportStor
 
     private static void SetRegion(SqliteConnection connection, Guid accountId, string region) =>
         connection.Execute(SetRegionSql, new { accountId = accountId.ToBytes(), region });
-
-    private static SecurityEvent ToContract(StoredEvent stored) => new()
-    {
-        Seq = (ulong)stored.Seq,
-        Time = Timestamp.FromDateTimeOffset(stored.At.ToTime()),
-        Kind = (SecurityEventKind)stored.Kind,
-        Actor = (Actor)stored.Actor,
-        DeviceId = stored.DeviceId is null ? "" : Ids.FromBytes(stored.DeviceId).ToWire(),
-        Detail = stored.Detail,
-        Hash = ByteString.CopyFrom(stored.Hash),
-    };
-
-    private sealed record StoredEvent
-    {
-        public required long Seq { get; init; }
-        public required long At { get; init; }
-        public required long Kind { get; init; }
-        public required long Actor { get; init; }
-        public required byte[]? DeviceId { get; init; }
-        public required string Detail { get; init; }
-        public required byte[] Hash { get; init; }
-    }
 }
