@@ -80,7 +80,7 @@ public sealed class ApproveRegionChangeTests
     public async Task A_proposal_lapses_after_seven_days(int milliseconds, bool open)
     {
         var time = new FakeTime();
-        await using var server = await SupportSteps.StartAsync(time);
+        await using var server = await SupportSteps.StartWithoutJobsAsync(time);
         var (maria, ivan) = (await server.OperatorAsync("Maria"), await server.OperatorAsync("Ivan"));
         using var owner = await server.CreateActiveAsync();
         var proposed = await maria.ProposeRegionAsync(owner, "CH");

@@ -9,7 +9,7 @@ public sealed class ListSupportCasesTests
     public async Task Open_cases_come_oldest_first_page_by_page_and_over_ones_not()
     {
         var time = new FakeTime();
-        await using var server = await SupportSteps.StartAsync(time);
+        await using var server = await SupportSteps.StartWithoutJobsAsync(time);
         var (maria, ivan) = (await server.OperatorAsync("Maria"), await server.OperatorAsync("Ivan"));
         var cases = new List<SupportCase>();
         for (var i = 0; i < 5; i++)

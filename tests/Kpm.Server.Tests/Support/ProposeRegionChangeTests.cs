@@ -74,7 +74,7 @@ public sealed class ProposeRegionChangeTests
     public async Task One_case_of_a_kind_is_on_its_way_at_a_time()
     {
         var time = new FakeTime();
-        await using var server = await SupportSteps.StartAsync(time);
+        await using var server = await SupportSteps.StartWithoutJobsAsync(time);
         var (maria, ivan) = (await server.OperatorAsync("Maria"), await server.OperatorAsync("Ivan"));
         using var owner = await server.CreateActiveAsync();
         var first = await maria.ProposeRegionAsync(owner, "CH");

@@ -61,6 +61,10 @@ internal static partial class SupportSteps
     public static Task<TestServer> StartAsync(FakeTime? time = null, Func<ServerOptions, ServerOptions>? options = null) =>
         TestServer.StartAsync(time, o => (options?.Invoke(o) ?? o) with { SupportListen = "127.0.0.1:0" });
 
+    /// <summary>The same with jobs that do not come by: what the clock alone decides.</summary>
+    public static Task<TestServer> StartWithoutJobsAsync(FakeTime time) =>
+        StartAsync(time, o => o with { Limits = o.Limits with { SweepInterval = TimeSpan.FromDays(8) } });
+
     public static async Task<TestOperator> OperatorAsync(this TestServer server, string name)
     {
         var answer = await server.CommandAsync("operator", "add", name);

@@ -13,7 +13,7 @@ public sealed class UndoRegionChangeTests
     public async Task The_former_region_comes_back_within_seven_days(int milliseconds, bool undone)
     {
         var time = new FakeTime();
-        await using var server = await SupportSteps.StartAsync(time);
+        await using var server = await SupportSteps.StartWithoutJobsAsync(time);
         var (maria, ivan) = (await server.OperatorAsync("Maria"), await server.OperatorAsync("Ivan"));
         using var owner = await server.CreateActiveAsync();
         var done = await ivan.ApproveRegionAsync(await maria.ProposeRegionAsync(owner, "CH"));
