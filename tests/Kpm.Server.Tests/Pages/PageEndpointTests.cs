@@ -14,7 +14,7 @@ public sealed class PageEndpointTests
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string> Paths() => [PagePaths.Activate, PagePaths.Discard];
+    public static TheoryData<string> Paths() => [PagePaths.Activate, PagePaths.Discard, PagePaths.ResetPassword, PagePaths.ConfirmEmail, PagePaths.CancelDeletion, PagePaths.CancelSupport];
 
     [Theory]
     [MemberData(nameof(Paths))]
