@@ -4,7 +4,6 @@ using Grpc.Core;
 using Kpm.Server.Accounts.Hints;
 using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Federation;
-using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
 using Kpm.V1;
 

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Kpm.Server.Tests.Faults;
-using Kpm.Server.Tests.Hosting;
 using Kpm.V1;
 using TestDevice = Kpm.Server.Tests.Faults.TestDevice;
 

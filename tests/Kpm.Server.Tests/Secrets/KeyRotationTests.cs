@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Text.RegularExpressions;
 using Dapper;
-using Grpc.Core;
 using Kpm.Server.Administration;
 using Kpm.Server.Secrets;
 using Kpm.Server.Storage.Sqlite;

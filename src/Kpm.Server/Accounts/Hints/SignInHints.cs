@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text;
 using Google.Protobuf;
 using Kpm.Server.Rpc;
 using Kpm.Server.Secrets;
