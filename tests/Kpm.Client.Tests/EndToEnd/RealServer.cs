@@ -124,9 +124,10 @@ public partial class RealServer : IAsyncLifetime
     /// <summary>Quoted-printable lines as they were; enough for text in ASCII.</summary>
     private static string Unfolded(string mail) => mail.Replace("\r\n", "\n", StringComparison.Ordinal).Replace("=\n", "", StringComparison.Ordinal).Replace("=3D", "=", StringComparison.Ordinal);
 
-    public KpmClient Device(string? folder = null) => KpmClient.Open(new KpmOptions
+    public KpmClient Device(string? folder = null, string? sharedKeyFile = null) => KpmClient.Open(new KpmOptions
     {
         Server = Address,
+        SharedKeyFile = sharedKeyFile,
         DataFolder = folder ?? NewFolder(),
         DeviceName = "test device",
         ApplicationId = "kpm-cli",
