@@ -32,11 +32,14 @@ internal static class ErrorText
         _ => null,
     };
 
+    /// <summary>An account password that is refused, with every rule that it breaks.</summary>
+    public static string OfPassword(ServerException error) => "The account password is refused:" + List(error);
+
     private static (string Text, int Code) Of(ServerException error, Uri server) => error.Reason switch
     {
         ErrorReason.WrongCredentials => ("The e-mail address or the account password is wrong. An account that is not activated yet can't be signed in to: use the mail that was sent.", ExitCodes.NotSignedIn),
         ErrorReason.EmailInUse => ("There is an account with this e-mail address already. Run kpm sign-in.", ExitCodes.Failed),
-        ErrorReason.PasswordRejected => ("The account password is refused:" + List(error), ExitCodes.Usage),
+        ErrorReason.PasswordRejected => (OfPassword(error), ExitCodes.Usage),
         ErrorReason.InvalidRequest => ("The server refuses the input:" + List(error), ExitCodes.Usage),
         ErrorReason.ActivationRequired => ("The account must be activated first: run kpm activate with the code of the mail.", ExitCodes.Failed),
         ErrorReason.AlreadyActivated => ("The account is activated already.", ExitCodes.Failed),

@@ -13,6 +13,9 @@ internal sealed class Terminal
     private readonly IAnsiConsole _output = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
     private readonly Lock _gate = new();
 
+    // Wider ones would push what was said before off an ordinary screen.
+    private const int WidestPicture = 110;
+
     /// <summary>One JSON value a line instead of text for people.</summary>
     public bool Json { get; set; }
 
@@ -57,8 +60,8 @@ internal sealed class Terminal
             return preset ?? throw new UsageException($"Give {option}.");
         }
 
-        var text = new TextPrompt<string>(Markup.Escape(prompt + ":"));
-        return _notes.Prompt(preset is null ? text : text.DefaultValue(preset));
+        // A preset is shown by the prompt itself, with a colon of its own.
+        return _notes.Prompt(preset is null ? new TextPrompt<string>(Markup.Escape(prompt + ":")) : new TextPrompt<string>(Markup.Escape(prompt)).DefaultValue(preset));
     }
 
     /// <summary>Asks for a code that may be seen while it is typed; from a script, the next line of standard input.</summary>
@@ -101,7 +104,7 @@ internal sealed class Terminal
         {
             var text = SixelSupport.Ask(Console.Error)
                 ? Drawing.Sixels(picture)
-                : Drawing.HalfBlocks(picture.ShrinkTo(Math.Max(1, _notes.Profile.Width - 1)), Shades());
+                : Drawing.HalfBlocks(picture.ShrinkTo(Math.Clamp(_notes.Profile.Width - 1, 1, WidestPicture)), Shades());
             Console.Error.WriteLine(text);
         }
     }

@@ -87,7 +87,7 @@ internal static class SignInCommands
         }
 
         var email = run.Value(Email) ?? (identity is { Email.Length: > 0 } && !Terminal.Interactive ? identity.Email : terminal.Ask("E-mail address", "--email", identity is { Email.Length: > 0 } ? identity.Email : null));
-        var region = run.Value(Region)?.ToUpperInvariant() ?? terminal.Ask($"Region ({options.Regions.Count} to choose from, such as AT or US)", "--region", options.SelectedRegion).ToUpperInvariant();
+        var region = run.Value(Region)?.ToUpperInvariant() ?? terminal.Ask($"Region, such as AT or US ({options.Regions.Count} to choose from)", "--region", options.SelectedRegion).ToUpperInvariant();
         var languages = options.Regions.FirstOrDefault(known => known.Code == region)?.Languages ?? throw new UsageException($"There is no region {region}.");
         var language = run.Value(Language) ?? PreferredLanguage(languages, Locale);
         var consent = run.Value(Marketing) || terminal.Confirm(options.MarketingConsent.Text, preset: false);
@@ -110,8 +110,24 @@ internal static class SignInCommands
             ConsentVersion = options.MarketingConsent.Version,
             RegistrationTicket = identity?.Ticket ?? "",
         };
-        var created = await SecurityChecks.PassAsync(
-            run, email, async answer => SecondFactors.ToPair(await run.Client.Registration.CreateAccountAsync(account, answer, cancellationToken)), cancellationToken);
+        AccountCreated created;
+        while (true)
+        {
+            try
+            {
+                created = await SecurityChecks.PassAsync(
+                    run, email, async answer => SecondFactors.ToPair(await run.Client.Registration.CreateAccountAsync(account, answer, cancellationToken)), cancellationToken);
+                break;
+            }
+            catch (ServerException refused) when (Terminal.Interactive && refused.Reason == ErrorReason.PasswordRejected)
+            {
+                // Nothing else has to be typed again for that.
+                terminal.Note(ErrorText.OfPassword(refused));
+                password = terminal.NewSecret("Account password");
+                account = account with { Password = password, PasswordConfirmation = password };
+            }
+        }
+
         try
         {
             using var vault = await run.Client.CreateVaultAsync(mainPassword, password.Length == 0 ? null : password, cancellationToken);

@@ -37,7 +37,7 @@ internal static class SecurityChecks
         var path = Path.Combine(run.Folder, "security-check.png");
         try
         {
-            run.Terminal.Note("Security Check: type the characters of the picture. Their case does not matter.");
+            run.Terminal.Note($"Security Check: type the {check.Length} characters of the picture. Their case does not matter.");
             while (true)
             {
                 if (!check.PicturePng.IsEmpty)
