@@ -10,7 +10,7 @@ from google.protobuf.json_format import MessageToDict
 
 from kpm import Device, KpmClient, SyncStream, Vault, applied
 from kpm.item.v1.item_pb2 import Item
-from kpm.v1.account_service_pb2 import SignInRequest
+from kpm.v1.sign_in_pb2 import SignInRequest
 
 server, email, password, main_password = sys.stdin.read().splitlines()
 with KpmClient(server) as client:

@@ -46,6 +46,9 @@ internal sealed class KpmCommand
         return command;
     }
 
+    /// <summary>The whole command line, for those who ask what it has.</summary>
+    internal static RootCommand Describe() => new KpmCommand(new Terminal(), TimeProvider.System).Build();
+
     private RootCommand Build()
     {
         var description = $"kpm: your vault, encrypted and signed on this device.{Environment.NewLine}{Environment.NewLine}"

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from kpm import Device, KpmClient, SyncStream, Vault, VaultEvent, applied, new_id
 from kpm.item.v1.item_pb2 import Item, WebAddress, WebsiteLogin
-from kpm.v1.account_service_pb2 import CreateAccountRequest, GetSignInOptionsRequest, SignInRequest
+from kpm.v1.account_service_pb2 import GetSignInOptionsRequest
+from kpm.v1.sign_in_pb2 import CreateAccountRequest, SignInRequest
 from kpm.v1.vault_service_pb2 import GetVaultRequest
 from kpm.v1.verification_service_pb2 import ActivateAccountRequest
 

@@ -1,5 +1,6 @@
 """Python client of Kpm.Grpc: generated stubs, KPM1 encryption and a verified log."""
 
+from kpm.audit import AuditError, audit_hash, verify_events
 from kpm.client import KpmClient
 from kpm.device import Device
 from kpm.errors import FieldViolation, RpcError
@@ -8,6 +9,7 @@ from kpm.sync import SyncStream
 from kpm.vault import OperationError, StreamEnded, Vault, VaultEvent, applied
 
 __all__ = [
+    "AuditError",
     "Device",
     "FieldViolation",
     "KpmClient",
@@ -18,5 +20,7 @@ __all__ = [
     "Vault",
     "VaultEvent",
     "applied",
+    "audit_hash",
     "new_id",
+    "verify_events",
 ]

@@ -11,9 +11,10 @@ import grpc
 
 from kpm.device import Device
 from kpm.errors import RpcError
-from kpm.v1.account_service_pb2 import AccountCreated, RefreshSessionRequest, SignedIn
+from kpm.v1.account_service_pb2 import RefreshSessionRequest
 from kpm.v1.account_service_pb2_grpc import AccountServiceStub
 from kpm.v1.session_pb2 import Session
+from kpm.v1.sign_in_pb2 import AccountCreated, SignedIn
 from kpm.v1.vault_service_pb2_grpc import VaultServiceStub
 from kpm.v1.verification_service_pb2_grpc import VerificationServiceStub
 

@@ -13,13 +13,11 @@ from kpm.kpm1.primitives import sha256, verify
 from kpm.proof import create_proof, proof_bytes
 from kpm.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from kpm.rpc.status_pb2 import Status
-from kpm.v1.account_service_pb2 import (
-    CreateAccountRequest, GetAccountRequest, GetAccountResponse, ListDevicesRequest, RefreshSessionResponse, SignedIn,
-    SignInRequest,
-)
+from kpm.v1.account_service_pb2 import GetAccountRequest, GetAccountResponse, ListDevicesRequest, RefreshSessionResponse
 from kpm.v1.account_service_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
 from kpm.v1.error_reason_pb2 import ERROR_REASON_PASSWORD_REJECTED, ERROR_REASON_SESSION_INVALID, ERROR_REASON_UNSPECIFIED
 from kpm.v1.session_pb2 import Account, Session
+from kpm.v1.sign_in_pb2 import CreateAccountRequest, SignedIn, SignInRequest
 from kpm.v1.vault_service_pb2 import CaughtUp, WatchRequest, WatchResponse
 from kpm.v1.vault_service_pb2_grpc import VaultServiceServicer, add_VaultServiceServicer_to_server
 

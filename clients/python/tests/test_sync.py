@@ -17,9 +17,10 @@ from kpm.kpm1.log import EMPTY_CHAIN_HASH, chain_hash
 from kpm.kpm1.primitives import verify
 from kpm.proof import proof_bytes
 from kpm.sync import METHOD
-from kpm.v1.account_service_pb2 import RefreshSessionResponse, SignedIn
+from kpm.v1.account_service_pb2 import RefreshSessionResponse
 from kpm.v1.account_service_pb2_grpc import AccountServiceServicer, add_AccountServiceServicer_to_server
 from kpm.v1.session_pb2 import Account, Session
+from kpm.v1.sign_in_pb2 import SignedIn
 from kpm.v1.vault_pb2 import (
     OPERATION_KIND_KEYSET, REJECTION_REASON_QUOTA_EXCEEDED, Change, Keyset, Operation, OperationResult,
 )

@@ -2,8 +2,9 @@ import { type Client, createClient, type Interceptor } from "@connectrpc/connect
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import type { Device } from "./device.js";
 import { typedErrors } from "./errors.js";
-import { type AccountCreated, AccountService, type SignedIn } from "./gen/kpm/v1/account_service_pb.js";
+import { AccountService } from "./gen/kpm/v1/account_service_pb.js";
 import type { Session } from "./gen/kpm/v1/session_pb.js";
+import type { AccountCreated, SignedIn } from "./gen/kpm/v1/sign_in_pb.js";
 import { VaultService } from "./gen/kpm/v1/vault_service_pb.js";
 import { VerificationService } from "./gen/kpm/v1/verification_service_pb.js";
 

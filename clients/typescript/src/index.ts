@@ -1,3 +1,4 @@
+export { auditHash, verifyEvents } from "./audit.js";
 export { KpmClient } from "./client.js";
 export { Device, type DeviceOptions } from "./device.js";
 export { type FieldViolation, RpcError } from "./errors.js";
