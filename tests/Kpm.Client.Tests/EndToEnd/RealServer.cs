@@ -87,7 +87,7 @@ public partial class RealServer : IAsyncLifetime
     public Task<string> CodeForAsync(string email) => FromMailAsync(email, Code());
 
     /// <summary>The token of this kind, such as "reset", in the newest mail to the address that has one.</summary>
-    public Task<string> TokenForAsync(string email, string kind) => FromMailAsync(email, new Regex($@"^    (kpm-{kind}-[A-Za-z0-9_-]{{40,}})$", RegexOptions.Multiline));
+    public Task<string> TokenForAsync(string email, string kind) => FromMailAsync(email, new Regex($"(kpm-{kind}-[A-Za-z0-9_-]{{40,}})"));
 
     /// <summary>What the pattern's group finds in the newest mail to the address in which it finds something.</summary>
     public async Task<string> FromMailAsync(string email, Regex pattern)

@@ -59,7 +59,7 @@ internal static class SignInCommands
 
     private static async Task<int> CreateAsync(Invocation run, CancellationToken cancellationToken)
     {
-        run.Client.SignIn.RequireSignedOut();
+        await run.Client.SignIn.RequireSignedOutAsync(cancellationToken);
         var options = await run.Client.Registration.GetSignInOptionsAsync(Locale, RegionOf(run), cancellationToken);
         if (run.Value(Providers.With) is not { } provider)
         {
@@ -174,7 +174,7 @@ internal static class SignInCommands
 
     private static async Task<int> SignInAsync(Invocation run, CancellationToken cancellationToken)
     {
-        run.Client.SignIn.RequireSignedOut();
+        await run.Client.SignIn.RequireSignedOutAsync(cancellationToken);
         if (run.Value(Providers.With) is { } provider)
         {
             var options = await run.Client.Registration.GetSignInOptionsAsync(Locale, RegionOf(run), cancellationToken);

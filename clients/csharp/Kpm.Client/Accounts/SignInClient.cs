@@ -28,9 +28,30 @@ public sealed class SignInClient
     /// <summary>The address that is signed in; null for none.</summary>
     public string? SignedInAs => _store.Session()?.Email;
 
-    /// <summary>Every way to sign in or register begins here; a program may ask before it asks the person anything.</summary>
-    /// <exception cref="LocalStoreException">Somebody is signed in.</exception>
-    public void RequireSignedOut() => _device.RequireSignedOut();
+    /// <summary>Every way to sign in or register begins here, before the person is asked anything: a session that the server has ended meanwhile is forgotten.</summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>When no one is signed in.</returns>
+    /// <exception cref="LocalStoreException">Somebody is signed in, or the server that knows can't be reached.</exception>
+    public async Task RequireSignedOutAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_store.Session() is not null)
+            {
+                await _calls.SessionAsync(to => _accounts.GetAccountAsync(new GetAccountRequest(), to), cancellationToken);
+            }
+        }
+        catch (SignedOutException)
+        {
+            return;
+        }
+        catch (ServerException refused) when (refused.IsTransient || refused.Reason == ErrorReason.AccountSuspended)
+        {
+            // Whether the session lives is not known: it counts as one that does.
+        }
+
+        _device.RequireSignedOut();
+    }
 
     /// <summary>The accounts that other apps of this device are signed in to; none where the program names no shared key.</summary>
     /// <param name="cancellationToken">Ends the call.</param>
