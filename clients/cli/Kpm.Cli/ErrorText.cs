@@ -14,6 +14,7 @@ internal static class ErrorText
     public static (string Text, int Code)? Of(Exception error, Uri server) => error switch
     {
         UsageException => (error.Message, ExitCodes.Usage),
+        SupportOfflineException => (error.Message, ExitCodes.Offline),
         StepNeededException => (error.Message, ExitCodes.StepNeeded),
         ProviderRefusedException => ($"{error.Message} Nothing was changed.", ExitCodes.NotSignedIn),
         KeysHeldException held => (

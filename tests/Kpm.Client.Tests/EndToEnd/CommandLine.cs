@@ -15,6 +15,12 @@ internal sealed record Answer(int Code, string Output, string Notes)
         return this;
     }
 
+    public Answer WithCode(int code)
+    {
+        Assert.True(Code == code, $"kpm ended with {Code}, not {code}: {Notes}");
+        return this;
+    }
+
     public Answer Failed(int code, string text)
     {
         Assert.Equal(code, Code);

@@ -106,7 +106,7 @@ public sealed class LifecycleCommandLineTests(RealServer server) : IClassFixture
         (await RunAsync(folder, [.. Password, .. Main], "sign-in", "--email", email, "--keep")).Succeeded();
 
         (await RunAsync(folder, Password, "delete-account")).Succeeded();
-        (await RunAsync(folder, [await server.TokenForAsync(email, "[a-z]+")], "keep-account")).Succeeded();
+        (await RunAsync(folder, [await server.TokenForAsync(email, "keep")], "keep-account")).Succeeded();
         (await RunAsync(folder, ["kpm-keep-" + new string('x', 43)], "keep-account")).Failed(1, "wrong, used or expired");
         (await RunAsync(folder, [.. Password, .. Main], "sign-in", "--email", email)).Succeeded();
     }

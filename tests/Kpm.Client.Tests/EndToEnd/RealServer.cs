@@ -67,6 +67,22 @@ public partial class RealServer : IAsyncLifetime
         _listen = Address.Authority;
     }
 
+    /// <summary>What a command of the server's operator answers, such as operator add.</summary>
+    public async Task<string> CommandAsync(params string[] words)
+    {
+        var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in new[] { Built("src/Kpm.Server", "Kpm.Server.dll") }.Concat(words).Append("--data").Append(DataFolder))
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = await process.StandardOutput.ReadToEndAsync().WaitAsync(Patience);
+        await process.WaitForExitAsync().WaitAsync(Patience);
+        return process.ExitCode == 0 ? output : throw new InvalidOperationException(await errors);
+    }
+
     /// <summary>kill -9.</summary>
     public async Task KillAsync()
     {

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using Grpc.Core;
+using Kpm.Client.Accounts;
 using Kpm.Client.Support;
 using Kpm.V1;
 
@@ -24,8 +26,16 @@ internal static class SupportCommands
         {
             var command = kpm.PlainCommand(name, description, async (parsed, terminal, cancellationToken) =>
             {
-                using var client = Open(parsed, terminal);
-                return await action(client, parsed, terminal, cancellationToken);
+                var server = ServerOf(parsed);
+                using var client = Open(server, parsed, terminal);
+                try
+                {
+                    return await action(client, parsed, terminal, cancellationToken);
+                }
+                catch (ServerException lost) when (lost.StatusCode == StatusCode.Unavailable && lost.Reason == ErrorReason.Unspecified)
+                {
+                    throw new SupportOfflineException($"The support listener at {server.OriginalString} can't be reached. Is it on (kpm-server --support-listen), and is --support right?");
+                }
             });
             foreach (var symbol in symbols)
             {
@@ -66,10 +76,14 @@ internal static class SupportCommands
         yield return support;
     }
 
-    private static SupportClient Open(ParseResult parsed, Terminal terminal)
+    private static Uri ServerOf(ParseResult parsed)
     {
         var text = parsed.GetValue(Server) ?? Environment.GetEnvironmentVariable("KPM_SUPPORT");
-        var server = text is null or "" ? DefaultSupport : KpmCommand.ToServer(text) ?? throw new UsageException("--support must be an address such as https://support.example.com or http://127.0.0.1:5082.");
+        return text is null or "" ? DefaultSupport : KpmCommand.ToServer(text) ?? throw new UsageException("--support must be an address such as https://support.example.com or http://127.0.0.1:5082.");
+    }
+
+    private static SupportClient Open(Uri server, ParseResult parsed, Terminal terminal)
+    {
         var file = parsed.GetValue(TokenFile)?.FullName ?? Environment.GetEnvironmentVariable("KPM_OPERATOR_TOKEN_FILE");
         try
         {
@@ -187,3 +201,6 @@ internal static class SupportCommands
             });
     }
 }
+
+/// <summary>The server's listener for operators can't be reached; the message says so.</summary>
+internal sealed class SupportOfflineException(string message) : Exception(message);
