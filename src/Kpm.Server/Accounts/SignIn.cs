@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Accounts.Hints;
 using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Accounts.Sessions;
@@ -26,7 +27,9 @@ internal sealed class SignIn(
     Guard guard,
     SignInCompletion completion,
     ActivationMails mails,
-    MailSignal mailSignal)
+    MailSignal mailSignal,
+    SecurityFeed feed,
+    Limits limits)
 {
     public async Task<SignInResponse> HandleAsync(SignInRequest request, ServerCallContext context)
     {
@@ -87,10 +90,16 @@ internal sealed class SignIn(
         // Looked for also where an account was found, so that both ways take the same time.
         var found = await accounts.FindPendingAsync(address.Key, Guid.ParseExact(device.DeviceId, "D"), CancellationToken.None);
         var pending = account is null ? found : null;
-        await activations.RecordFailedSignInAsync(
+        var noted = await activations.RecordFailedSignInAsync(
             attempt.Failure,
             pending is null ? null : new PendingRemail(pending.AccountId, row => mails.Again(row, pending)),
+            account is null ? null : new BlockedSignIn(account.AccountId, limits.SignInFailuresBeforeDelay, new SecurityNote(SecurityEventKind.SignInBlocked, Actor.Anonymous)),
             CancellationToken.None);
+        if (noted)
+        {
+            feed.Appended(account!.AccountId);
+        }
+
         if (pending is not null)
         {
             mailSignal.Set();

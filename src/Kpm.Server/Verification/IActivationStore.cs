@@ -1,4 +1,5 @@
 using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Events;
 using Kpm.Server.Messaging;
 using Kpm.Server.Rpc;
 using Kpm.Server.Verification.Checks;
@@ -54,8 +55,12 @@ internal interface IActivationStore
     /// Counts a wrong password; and for the owner of a pending account, who can't know that it is not
     /// active yet, replaces what was mailed. One transaction either way, so that both take the same time.
     /// </summary>
-    Task RecordFailedSignInAsync(IReadOnlyList<CounterStep> failure, PendingRemail? pending, CancellationToken cancellationToken);
+    /// <returns>True where the failure was the one that begins the delay, and so was noted in the account's events.</returns>
+    Task<bool> RecordFailedSignInAsync(IReadOnlyList<CounterStep> failure, PendingRemail? pending, BlockedSignIn? blocked, CancellationToken cancellationToken);
 }
+
+/// <summary>The note for the account's owner, for the failure with which the delay begins.</summary>
+internal sealed record BlockedSignIn(Guid AccountId, int AtFailures, SecurityNote Note);
 
 /// <summary>A pending account whose activation is mailed again; the plan is a pure function.</summary>
 internal sealed record PendingRemail(Guid AccountId, Func<ActivationRow, Remail> Plan);

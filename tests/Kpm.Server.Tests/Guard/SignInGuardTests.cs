@@ -140,6 +140,28 @@ public sealed class SignInGuardTests
     }
 
     [Fact]
+    public async Task The_owner_is_told_once_that_sign_ins_are_delayed()
+    {
+        var time = new FakeTime();
+        await using var server = await TestServer.StartAsync(time);
+        using var owner = await server.CreateActiveAsync();
+        using var stranger = new TestDevice(time);
+        for (var i = 0; i < 4; i++)
+        {
+            await server.FailSignInAsync(stranger, owner.Account!.Email);
+        }
+
+        Assert.DoesNotContain(await EventsAsync(server, owner), e => e.Kind == SecurityEventKind.SignInBlocked);
+        await server.FailSignInAsync(stranger, owner.Account!.Email);
+        time.Advance(TimeSpan.FromSeconds(1));
+        await server.FailSignInAsync(stranger, owner.Account.Email);
+
+        var told = Assert.Single(await EventsAsync(server, owner), e => e.Kind == SecurityEventKind.SignInBlocked);
+        Assert.Equal(Actor.Anonymous, told.Actor);
+        Assert.Empty(told.Detail);
+    }
+
+    [Fact]
     public async Task The_delay_doubles_up_to_its_longest()
     {
         var time = new FakeTime();
@@ -307,6 +329,9 @@ public sealed class SignInGuardTests
 
         await Refused.WithAsync(ErrorReason.RateLimited, server.Accounts.SignInAsync(lost.ProvenSignInRequest(owner.Account.Email)));
     }
+
+    private static async Task<IReadOnlyList<SecurityEvent>> EventsAsync(TestServer server, TestDevice owner) =>
+        (await server.Accounts.ListSecurityEventsAsync(new ListSecurityEventsRequest(), owner.Call)).Events;
 
     private static async Task<string> OutcomeAsync(TestServer server, SignInRequest request)
     {

@@ -111,15 +111,23 @@ internal sealed class SqliteActivationStore(SqliteDatabase database) : IActivati
             },
             cancellationToken);
 
-    public Task RecordFailedSignInAsync(IReadOnlyList<CounterStep> failure, PendingRemail? pending, CancellationToken cancellationToken) =>
+    public Task<bool> RecordFailedSignInAsync(IReadOnlyList<CounterStep> failure, PendingRemail? pending, BlockedSignIn? blocked, CancellationToken cancellationToken) =>
         database.WriteAsync(
             c =>
             {
-                SqliteGuardStore.Record(c, failure);
+                var counter = SqliteGuardStore.Record(c, failure)[0];
                 if (pending is not null)
                 {
                     Replace(c, pending.AccountId, pending.Plan);
                 }
+
+                if (blocked is null || counter.Failures != blocked.AtFailures || SqliteAccountStore.Find(c, blocked.AccountId) is null)
+                {
+                    return false;
+                }
+
+                SqliteSecurityLog.Append(c, blocked.AccountId, blocked.Note, counter.LastAt);
+                return true;
             },
             cancellationToken);
 

@@ -99,8 +99,9 @@ internal sealed class SqliteGuardStore(SqliteDatabase database) : IGuardStore
             cancellationToken);
 
     /// <summary>For the units of other stores: a failure is counted with what else it writes.</summary>
-    public static void Record(SqliteConnection connection, IReadOnlyList<CounterStep> steps)
+    public static List<CounterRow> Record(SqliteConnection connection, IReadOnlyList<CounterStep> steps)
     {
+        var rows = new List<CounterRow>(steps.Count);
         foreach (var step in steps)
         {
             var next = step.Next(Find(connection, step.Subject));
@@ -112,7 +113,10 @@ internal sealed class SqliteGuardStore(SqliteDatabase database) : IGuardStore
                 lastAt = next.LastAt.ToStored(),
                 blockedUntil = next.BlockedUntil.ToStored(),
             });
+            rows.Add(next);
         }
+
+        return rows;
     }
 
     /// <summary>For the units of other stores: a success forgets the failures before it.</summary>
