@@ -17,6 +17,9 @@ internal sealed class MailTemplates(MailOptions options)
     private const string WordsSection = "words";
 
     private static readonly FrozenDictionary<string, Language> All = Load();
+    private static readonly FrozenDictionary<string, IReadOnlySet<string>> Wanted =
+        All[DefaultLanguage].Mails.Keys.ToFrozenDictionary(n => n, n => PlaceholdersOf(n, DefaultLanguage), StringComparer.Ordinal);
+
     private static readonly MailLayout TextLayout = new(TextSections.Parse(TextSections.Read("mail/layout.txt")), "\n\n", v => v);
     private static readonly MailLayout HtmlLayout = new(TextSections.Parse(TextSections.Read("mail/layout.html")), "\n", TextSections.EscapeHtml);
 
@@ -43,6 +46,15 @@ internal sealed class MailTemplates(MailOptions options)
         names.UnionWith(mail.Blocks.Where(b => b.Kind is MailBlockKind.Action or MailBlockKind.Lesser).SelectMany(b => b.Arguments));
         names.Remove("product");
         return names;
+    }
+
+    /// <summary>Throws where a mail would lack a value: that is a defect of the call that queues it, and must not show in the delivery only.</summary>
+    public static void Require(string template, IReadOnlyDictionary<string, string> values)
+    {
+        if (Wanted[template].Except(values.Keys, StringComparer.Ordinal).FirstOrDefault() is { } missing)
+        {
+            throw new InvalidOperationException($"The mail {template} lacks the value \"{missing}\".");
+        }
     }
 
     /// <summary>The words in the language, else in a shorter form of its tag, else in English.</summary>

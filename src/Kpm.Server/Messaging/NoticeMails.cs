@@ -32,7 +32,9 @@ internal sealed class NoticeMails(MailSeal seal, PublicUrls urls, TimeProvider t
     {
         var mailId = Ids.New(time);
         var now = time.Now();
-        var content = new MailContent { To = mailbox, Template = template, Language = language, Values = WithLink(template, language, values) };
+        var given = WithLink(template, language, values);
+        MailTemplates.Require(template, given);
+        var content = new MailContent { To = mailbox, Template = template, Language = language, Values = given };
         return new OutgoingMail { MailId = mailId, Sealed = seal.Seal(mailId, content), CreatedAt = now, ExpiresAt = now + (lifetime ?? limits.NoticeLifetime) };
     }
 
