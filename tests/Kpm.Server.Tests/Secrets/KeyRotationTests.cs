@@ -9,6 +9,7 @@ using Kpm.Server.Tests.Storage;
 using Kpm.Server.Tests.Tidy;
 using Kpm.V1;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kpm.Server.Tests.Secrets;
 
@@ -92,6 +93,29 @@ public sealed class KeyRotationTests : IDisposable
         }
 
         await server.RestartAsync();
+        await server.SignInWithAsync(owner, app);
+    }
+
+    [Fact]
+    public async Task On_a_stopped_server_retiring_seals_everything_anew_itself()
+    {
+        await using var server = await StartAsync();
+        using var owner = await server.CreateActiveAsync();
+        var (app, _) = await server.AddAuthenticatorAsync(owner);
+        await server.StopAsync();
+
+        // As the command does where no server runs: the same parts, and no background job.
+        await using (var parts = ServerApp.Build(server.Options, "Production", services => services.Replace(ServiceDescriptor.Singleton(server.Time))))
+        {
+            var commands = parts.Services.GetRequiredService<AdminCommands>();
+            Assert.Equal(0, (await commands.RunAsync(["key", "rotate"], TestContext.Current.CancellationToken)).ExitCode);
+            server.Clock.Advance(TimeSpan.FromMinutes(15));
+            Assert.Equal(0, (await commands.RunAsync(["key", "retire"], TestContext.Current.CancellationToken)).ExitCode);
+        }
+
+        Assert.Equal(2, (await File.ReadAllLinesAsync(KeyFile, TestContext.Current.CancellationToken)).Length);
+        await server.RestartAsync();
+        Assert.Equal([2], KeyIds(server)["authenticator"]);
         await server.SignInWithAsync(owner, app);
     }
 
