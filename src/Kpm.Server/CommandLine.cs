@@ -59,7 +59,7 @@ internal static class CommandLine
                 .Build();
             var section = configuration.GetSection("Kpm");
             RejectUnknown(section, typeof(ServerOptions));
-            var options = section.Get<ServerOptions>() ?? new ServerOptions();
+            var options = section.Get<ServerOptions>(binder => binder.ErrorOnUnknownConfiguration = true) ?? new ServerOptions();
             options.Validate();
             return options;
         }

@@ -1,7 +1,7 @@
 // A real browser for the tests of the pages: starts Chromium, prints one JSON line when it is ready, then carries out one visit for
 // each JSON line on standard input and answers with one JSON line. Ends when standard input ends.
 //
-// A visit: {url, language, width, height, dark, script, fill: {field: value}, submit: true, screenshot: file}
+// A visit: {url, language, width, height, dark, script, fill: {field: value}, submit: true, until: beginning of the address that redirects lead to, screenshot: file}
 // Its answer: {status, url, title, heading, text, problems, overflow, console, requests}; or {error}.
 import { createInterface } from 'node:readline';
 import { chromium } from 'playwright-core';
@@ -41,6 +41,8 @@ async function visit(order) {
       const answered = page.waitForResponse((r) => r.request().method() === 'POST' && r.request().isNavigationRequest());
       await page.click('button[type=submit]');
       response = await answered;
+      // Redirects to elsewhere take their time; the document before them would count as loaded.
+      if (order.until) await page.waitForURL((at) => at.href.startsWith(order.until));
       await page.waitForLoadState('load');
     }
     if (order.screenshot) await page.screenshot({ path: order.screenshot, fullPage: true });

@@ -74,7 +74,7 @@ function configuration(kind, keys, redirects) {
 }
 
 const form = (uid) => `<!doctype html><title>Sign in at the provider</title>
-<form method="post" action="/interaction/${uid}"><label>Name <input name="sub" id="sub"></label> <button id="sign-in">Sign in</button></form>`;
+<form method="post" action="/interaction/${uid}"><label>Name <input name="sub"></label> <button type="submit">Sign in</button></form>`;
 
 async function bodyOf(request) {
   const chunks = [];

@@ -34,7 +34,7 @@ public sealed class BrowserTests(OpenIdParts parts) : IClassFixture<OpenIdParts>
         var flow = await server.StartFlowAsync(OpenIdParts.Google, redirect: app.Address);
 
         var arrived = app.AnswerAsync();
-        var visit = await browser.AskAsync(JsonSerializer.Serialize(new { url = flow.Started.AuthorizationUrl, script = false, fill = new { sub }, submit = true }));
+        var visit = await browser.AskAsync(JsonSerializer.Serialize(new { url = flow.Started.AuthorizationUrl, script = false, fill = new { sub }, submit = true, until = app.Address }));
         Assert.False(visit.TryGetProperty("error", out var error), error.ToString());
         Assert.Equal(AppListener.Title, visit.GetProperty("title").GetString());
 
@@ -52,21 +52,40 @@ public sealed class BrowserTests(OpenIdParts parts) : IClassFixture<OpenIdParts>
 
         public string Address => $"http://{_listener.LocalEndpoint}/callback";
 
+        /// <summary>A browser opens connections in advance and may use any of them.</summary>
         public async Task<IReadOnlyDictionary<string, string>> AnswerAsync()
         {
-            using var connection = await _listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken);
-            using var reader = new StreamReader(connection.GetStream());
-            var path = (await reader.ReadLineAsync())!.Split(' ')[1];
+            var answered = new TaskCompletionSource<IReadOnlyDictionary<string, string>>(TaskCreationOptions.RunContinuationsAsynchronously);
+            while (!answered.Task.IsCompleted)
+            {
+                var accepting = _listener.AcceptTcpClientAsync(TestContext.Current.CancellationToken).AsTask();
+                if (await Task.WhenAny(accepting, answered.Task) == accepting)
+                {
+                    _ = ServeAsync(await accepting, answered);
+                }
+            }
+
+            return await answered.Task;
+        }
+
+        private static async Task ServeAsync(TcpClient connection, TaskCompletionSource<IReadOnlyDictionary<string, string>> answered)
+        {
+            using var client = connection;
+            await using var stream = connection.GetStream();
+            using var reader = new StreamReader(stream);
+            if (await reader.ReadLineAsync() is not { } request || !request.Contains("/callback?", StringComparison.Ordinal))
+            {
+                return;
+            }
+
             while (await reader.ReadLineAsync() is { Length: > 0 })
             {
             }
 
             var page = $"<!doctype html><title>{Title}</title>";
-            await using var writer = new StreamWriter(connection.GetStream());
-            await writer.WriteAsync($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {page.Length}\r\nConnection: close\r\n\r\n{page}");
-            await writer.FlushAsync();
-            var query = HttpUtility.ParseQueryString(new Uri("http://127.0.0.1" + path).Query);
-            return query.AllKeys.ToDictionary(k => k!, k => query[k]!, StringComparer.Ordinal);
+            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: {page.Length}\r\nConnection: close\r\n\r\n{page}"));
+            var query = HttpUtility.ParseQueryString(new Uri("http://127.0.0.1" + request.Split(' ')[1]).Query);
+            answered.TrySetResult(query.AllKeys.ToDictionary(k => k!, k => query[k]!, StringComparer.Ordinal));
         }
 
         public void Dispose() => _listener.Dispose();
