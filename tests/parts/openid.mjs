@@ -92,8 +92,8 @@ async function interact(provider, request, response) {
     response.end(form(details.uid));
     return;
   }
-  // What was answered before is kept, or two prompts of one authorization would take turns for ever.
-  const result = { [details.prompt.name]: {}, login: { accountId: sub } };
+  // Every prompt of the authorization is answered at once: the person sees one form, and no two prompts take turns for ever.
+  const result = { select_account: {}, consent: {}, login: { accountId: sub } };
   await provider.interactionFinished(request, response, result, { mergeWithLastSubmission: true });
 }
 
