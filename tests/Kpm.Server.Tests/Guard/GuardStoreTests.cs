@@ -118,6 +118,23 @@ public sealed class GuardStoreTests : IDisposable
         await Eventually.TrueAsync(() => Snapshot.Rows(server.Database, "guard_counter") == 0);
     }
 
+    [Theory]
+    [InlineData(10_000, true)]
+    [InlineData(10_001, false)]
+    public void A_counter_keeps_so_many_times_at_most(int count, bool valid)
+    {
+        var limits = new Limits { SecurityCheckClientFailures = count };
+
+        if (valid)
+        {
+            limits.Validate();
+        }
+        else
+        {
+            Assert.Equal("Kpm:Limits:SecurityCheckClientFailures must be at most 10000.", Assert.Throws<StartException>(limits.Validate).Message);
+        }
+    }
+
     private static CounterStep Step(byte subject, int failures, DateTimeOffset at) =>
         new([subject], _ => new CounterRow { Failures = failures, Recent = [at], LastAt = at, BlockedUntil = at });
 
