@@ -89,6 +89,19 @@ internal sealed class SyncClient : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends what will be refused: the server may have ended the stream before it is written whole.</summary>
+    public async Task OfferAsync(SyncRequest message)
+    {
+        try
+        {
+            await SendAsync(message);
+        }
+        catch (RpcException)
+        {
+            // RefusedAsync reads the same answer.
+        }
+    }
+
     public Task PushAsync(params Operation[] operations) => SendAsync(new SyncRequest { Push = new Push { Operations = { operations } } });
 
     public Task PushAtomicAsync(params Operation[] operations) => SendAsync(new SyncRequest { Push = new Push { Operations = { operations }, Atomic = true } });

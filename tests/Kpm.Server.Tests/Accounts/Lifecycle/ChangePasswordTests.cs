@@ -96,6 +96,26 @@ public sealed class ChangePasswordTests
     }
 
     [Fact]
+    public async Task Trust_in_devices_ends_with_the_change()
+    {
+        await using var server = await TestServer.StartAsync(new FakeTime());
+        using var device = await server.CreateActiveAsync();
+        var (app, _) = await server.AddAuthenticatorAsync(device);
+        using var trusted = new TestDevice(server.Time);
+        var step = await server.FirstStepAsync(trusted, device.Account!.Email);
+        await server.Verification.CompleteTwoStepAsync(new CompleteTwoStepRequest { Ticket = step.Ticket, SecondFactor = app.Factor(), TrustDevice = true });
+        Assert.Equal(1, Snapshot.Rows(server.Database, "trusted_device"));
+        server.Clock.Advance(TwoStepSteps.Step);
+        var request = Request();
+
+        await Refused.WithAsync(ErrorReason.SecondFactorRequired, server.Accounts.ChangePasswordAsync(request, device.Call));
+        request.Reauthentication.SecondFactor = app.Factor();
+        await server.Accounts.ChangePasswordAsync(request, device.Call);
+
+        Assert.Equal(0, Snapshot.Rows(server.Database, "trusted_device"));
+    }
+
+    [Fact]
     public async Task A_mailed_reset_ends_with_the_change()
     {
         await using var server = await TestServer.StartAsync();

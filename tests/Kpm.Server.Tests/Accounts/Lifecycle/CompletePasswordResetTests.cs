@@ -1,6 +1,10 @@
+using Dapper;
+using Kpm.Server.Accounts.Passwords;
 using Kpm.Server.Tests.Hosting;
 using Kpm.Server.Tests.Vaults;
 using Kpm.V1;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Kpm.Server.Tests.Accounts.Lifecycle;
 
@@ -42,6 +46,25 @@ public sealed class CompletePasswordResetTests
         await LifecycleSteps.OneWinsAsync(ErrorReason.TokenInvalid, async () => await server.Accounts.CompletePasswordResetAsync(LifecycleSteps.ResetRequest(token)));
 
         Assert.Equal(0, Snapshot.Rows(server.Database, "ticket"));
+    }
+
+    [Fact]
+    public async Task A_sign_in_that_was_under_way_with_the_former_password_opens_no_session()
+    {
+        GatedHasher? hasher = null;
+        await using var server = await TestServer.StartAsync(new FakeTime(), adjust: services => services.Replace(ServiceDescriptor.Singleton<IPasswordHasher>(
+            p => hasher = new GatedHasher(ActivatorUtilities.CreateInstance<BcryptPasswordHasher>(p)))));
+        using var device = await server.CreateActiveAsync();
+        var token = await server.ResetTokenAsync(device.Account!.Email);
+        hasher!.Arm();
+        var signIn = server.Accounts.SignInAsync(new TestDevice(server.Time).SignInRequest(device.Account.Email)).ResponseAsync;
+        await hasher.VerifiedAsync();
+
+        await server.Accounts.CompletePasswordResetAsync(LifecycleSteps.ResetRequest(token));
+        hasher.Release();
+
+        await Refused.WithAsync(ErrorReason.Unavailable, () => signIn);
+        Assert.Equal(0L, server.Database.Read(c => c.QuerySingle<long>("SELECT count(*) FROM session WHERE ended_at IS NULL")));
     }
 
     [Fact]
@@ -88,5 +111,34 @@ public sealed class CompletePasswordResetTests
 
         Assert.All(Snapshot.Of(server.Database), t => Assert.DoesNotContain(token, t.Value, StringComparison.Ordinal));
         Assert.All(Snapshot.Of(server.Database), t => Assert.DoesNotContain(Convert.ToHexString(System.Text.Encoding.UTF8.GetBytes(token)), t.Value, StringComparison.Ordinal));
+    }
+
+    /// <summary>Holds the next verification back once it is done, so that something else can come between it and the write.</summary>
+    private sealed class GatedHasher(IPasswordHasher inner) : IPasswordHasher
+    {
+        private readonly TaskCompletionSource _verified = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private readonly ManualResetEventSlim _gate = new(initialState: true);
+
+        public void Arm() => _gate.Reset();
+
+        public void Release() => _gate.Set();
+
+        public Task VerifiedAsync() => _verified.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+        public string Hash(string password) => inner.Hash(password);
+
+        public bool Verify(string password, string hash)
+        {
+            var result = inner.Verify(password, hash);
+            if (!_gate.IsSet)
+            {
+                _verified.TrySetResult();
+                _gate.Wait();
+            }
+
+            return result;
+        }
+
+        public bool IsOutdated(string hash) => inner.IsOutdated(hash);
     }
 }

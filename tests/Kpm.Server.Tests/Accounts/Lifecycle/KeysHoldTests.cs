@@ -134,6 +134,63 @@ public sealed class KeysHoldTests
     }
 
     [Fact]
+    public async Task Under_the_hold_the_password_from_the_mail_proves_nothing_again()
+    {
+        await using var server = await TestServer.StartAsync(new FakeTime());
+        using var owner = await server.CreateActiveAsync();
+        await server.ResetPasswordAsync(owner.Account!.Email, AccountSteps.Password);
+        using var thief = await server.SignInAsync(owner.Account.Email);
+        var proof = LifecycleSteps.Reauthentication();
+
+        // A second factor of the thief's own would end the hold.
+        await Refused.WithAsync(ErrorReason.KeysHeld, server.Verification.StartAuthenticatorAsync(new StartAuthenticatorRequest { Reauthentication = proof }, thief.Call));
+        await Refused.WithAsync(
+            ErrorReason.KeysHeld,
+            server.Accounts.ChangePasswordAsync(
+                new ChangePasswordRequest { RequestId = LifecycleSteps.NewId(), Reauthentication = proof, NewPassword = LifecycleSteps.NewPassword, NewPasswordConfirmation = LifecycleSteps.NewPassword }, thief.Call));
+        using var export = server.Accounts.ExportAccountData(new ExportAccountDataRequest { Reauthentication = proof }, thief.Call);
+        await Refused.WithAsync(ErrorReason.KeysHeld, () => export.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public async Task A_sign_in_with_a_second_factor_is_not_held()
+    {
+        await using var server = await TestServer.StartAsync(new FakeTime());
+        using var owner = await server.CreateActiveAsync();
+        var (app, _) = await server.AddAuthenticatorAsync(owner);
+        await server.ResetPasswordAsync(owner.Account!.Email, AccountSteps.Password);
+        using var device = new TestDevice(server.Time);
+
+        var step = await server.FirstStepAsync(device, owner.Account.Email);
+        server.Clock.Advance(TwoStepSteps.Step);
+        var done = await server.Verification.CompleteTwoStepAsync(new CompleteTwoStepRequest { Ticket = step.Ticket, SecondFactor = app.Factor() });
+
+        Assert.Null(done.SignedIn.Session.KeysHeldUntil);
+    }
+
+    [Fact]
+    public async Task A_held_session_approves_itself_with_a_second_factor()
+    {
+        await using var server = await TestServer.StartAsync(new FakeTime());
+        using var owner = await server.CreateActiveAsync();
+        var email = owner.Account!.Email;
+        await server.ResetPasswordAsync(email, AccountSteps.Password);
+        using var held = await server.SignInAsync(email);
+        await server.ConnectAsync(email, AccountSteps.Password, owner, proven: true);
+        var (app, _) = await server.AddAuthenticatorAsync(owner);
+        var request = new ApproveSessionRequest { RequestId = LifecycleSteps.NewId(), SessionId = held.Session!.SessionId };
+
+        await Refused.WithAsync(ErrorReason.SecondFactorRequired, server.Accounts.ApproveSessionAsync(request, held.Call));
+        request.SecondFactor = new SecondFactor { AuthenticatorCode = app.WrongCode() };
+        await Refused.WithAsync(ErrorReason.SecondFactorInvalid, server.Accounts.ApproveSessionAsync(request, held.Call));
+        Assert.NotNull((await server.Vault.GetVaultAsync(new GetVaultRequest(), held.Call)).KeysHeldUntil);
+        request.SecondFactor = app.Factor();
+        await server.Accounts.ApproveSessionAsync(request, held.Call);
+
+        Assert.Null((await server.Vault.GetVaultAsync(new GetVaultRequest(), held.Call)).KeysHeldUntil);
+    }
+
+    [Fact]
     public async Task The_hold_outlives_a_refresh_and_a_restart_and_ends_after_a_day()
     {
         var time = new FakeTime();

@@ -13,7 +13,7 @@ public sealed class StreamProtocolTests
         await using var server = await TestServer.StartAsync();
         var device = await server.EnrolAsync();
         await using var stream = SyncClient.Call(server, device.Session);
-        await stream.PushAsync(device.Author.Put(Guid.CreateVersion7(), 0));
+        await stream.OfferAsync(new SyncRequest { Push = new Push { Operations = { device.Author.Put(Guid.CreateVersion7(), 0) } } });
 
         await stream.RefusedAsync(ErrorReason.ProtocolViolation);
         Assert.Single(server.Log(device));
@@ -155,7 +155,7 @@ public sealed class StreamProtocolTests
     private static async Task<RefusedCall> HelloRefusedAsync(TestServer server, VaultDevice device, ErrorReason reason, Action<Hello> bend)
     {
         await using var stream = SyncClient.Call(server, device.Session);
-        await stream.SendAsync(new SyncRequest { Hello = SyncClient.Hello(device.Session, bend: bend) });
+        await stream.OfferAsync(new SyncRequest { Hello = SyncClient.Hello(device.Session, bend: bend) });
         return await stream.RefusedAsync(reason);
     }
 }
