@@ -33,7 +33,8 @@ internal sealed class CallHandlerFactory<TService>(
         where TResponse : class => new UnaryHandler<TRequest, TResponse>(settings, logger, method, pipeline.Wrap<TRequest, TResponse>((request, context) =>
         {
             var service = Create(context);
-            return _needsRelease ? Released(service, () => invoke(service.Instance, request, context)) : invoke(service.Instance, request, context);
+            // No lambda here: what it captured would be allocated for each call, needed or not.
+            return _needsRelease ? ReleasedAsync(service, invoke, request, context) : invoke(service.Instance, request, context);
         }));
 
     public CallHandler ClientStreaming<TRequest, TResponse>(Method<TRequest, TResponse> method, ClientStreamingInvoker<TService, TRequest, TResponse> invoke)
@@ -41,7 +42,7 @@ internal sealed class CallHandlerFactory<TService>(
         where TResponse : class => new ClientStreamingHandler<TRequest, TResponse>(settings, logger, method, pipeline.Wrap<TRequest, TResponse>((requests, context) =>
         {
             var service = Create(context);
-            return _needsRelease ? Released(service, () => invoke(service.Instance, requests, context)) : invoke(service.Instance, requests, context);
+            return _needsRelease ? ReleasedAsync(service, invoke, requests, context) : invoke(service.Instance, requests, context);
         }));
 
     public CallHandler ServerStreaming<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingInvoker<TService, TRequest, TResponse> invoke)
@@ -50,7 +51,7 @@ internal sealed class CallHandlerFactory<TService>(
         {
             var service = Create(context);
             return _needsRelease
-                ? Released(service, () => invoke(service.Instance, request, responses, context))
+                ? ReleasedAsync(service, invoke, request, responses, context)
                 : invoke(service.Instance, request, responses, context);
         }));
 
@@ -60,7 +61,7 @@ internal sealed class CallHandlerFactory<TService>(
         {
             var service = Create(context);
             return _needsRelease
-                ? Released(service, () => invoke(service.Instance, requests, responses, context))
+                ? ReleasedAsync(service, invoke, requests, responses, context)
                 : invoke(service.Instance, requests, responses, context);
         }));
 
@@ -76,11 +77,12 @@ internal sealed class CallHandlerFactory<TService>(
             : _default.Create(context.GetHttpContext());
     }
 
-    private async Task<TResponse> Released<TResponse>(GrpcActivatorHandle<TService> service, Func<Task<TResponse>> invoke)
+    private async Task<TResponse> ReleasedAsync<TRequest, TResponse>(
+        GrpcActivatorHandle<TService> service, UnaryInvoker<TService, TRequest, TResponse> invoke, TRequest request, ServerCallContext context)
     {
         try
         {
-            return await invoke();
+            return await invoke(service.Instance, request, context);
         }
         finally
         {
@@ -88,11 +90,38 @@ internal sealed class CallHandlerFactory<TService>(
         }
     }
 
-    private async Task Released(GrpcActivatorHandle<TService> service, Func<Task> invoke)
+    private async Task<TResponse> ReleasedAsync<TRequest, TResponse>(
+        GrpcActivatorHandle<TService> service, ClientStreamingInvoker<TService, TRequest, TResponse> invoke, IAsyncStreamReader<TRequest> requests, ServerCallContext context)
     {
         try
         {
-            await invoke();
+            return await invoke(service.Instance, requests, context);
+        }
+        finally
+        {
+            await activator.ReleaseAsync(service);
+        }
+    }
+
+    private async Task ReleasedAsync<TRequest, TResponse>(
+        GrpcActivatorHandle<TService> service, ServerStreamingInvoker<TService, TRequest, TResponse> invoke, TRequest request, IServerStreamWriter<TResponse> responses, ServerCallContext context)
+    {
+        try
+        {
+            await invoke(service.Instance, request, responses, context);
+        }
+        finally
+        {
+            await activator.ReleaseAsync(service);
+        }
+    }
+
+    private async Task ReleasedAsync<TRequest, TResponse>(
+        GrpcActivatorHandle<TService> service, DuplexInvoker<TService, TRequest, TResponse> invoke, IAsyncStreamReader<TRequest> requests, IServerStreamWriter<TResponse> responses, ServerCallContext context)
+    {
+        try
+        {
+            await invoke(service.Instance, requests, responses, context);
         }
         finally
         {

@@ -69,6 +69,20 @@ public sealed class HostingTests
     }
 
     [Fact]
+    public async Task A_service_whose_dependencies_have_keys_gets_those_of_its_call()
+    {
+        // Without its key the same type is a singleton: that must not be taken for what the service asks for.
+        await using var server = await TestServer.StartAsync(
+            services: services => services.AddSingleton(new Trace()).AddKeyedScoped<Trace>("own"),
+            map: app => app.MapGrpcService<KeyedService>());
+
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Equal("0", (await server.PostAsync("/hand.Bound/FailSecond", RawGrpc.Frame([]))).Headers["calls-before"]);
+        }
+    }
+
+    [Fact]
     public async Task A_service_of_the_container_has_the_lifetime_it_was_given()
     {
         var trace = new Trace();
@@ -178,6 +192,17 @@ public sealed class HostingTests
         {
             _trace.Entries.Add("service disposed");
             return default;
+        }
+    }
+
+    /// <summary>Tells how often its trace was used before: never, if it is that of the call.</summary>
+    public sealed class KeyedService([FromKeyedServices("own")] Trace trace) : HandBoundService
+    {
+        public override Task FailSecond(string request, IServerStreamWriter<string> responses, ServerCallContext context)
+        {
+            context.ResponseTrailers.Add("calls-before", trace.Entries.Count.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            trace.Entries.Add("called");
+            return Task.CompletedTask;
         }
     }
 

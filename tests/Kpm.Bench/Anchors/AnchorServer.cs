@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using Kpm.Bench.Harness;
 using Microsoft.AspNetCore.Builder;
@@ -17,27 +18,46 @@ internal sealed class AnchorServer : IAsyncDisposable
     private const string Listening = "listening on ";
 
     private readonly ChildProcess _child;
+    private readonly ScratchFolder _folder;
 
-    private AnchorServer(ChildProcess child, Uri address)
+    private AnchorServer(ChildProcess child, ScratchFolder folder, Uri address, string probe)
     {
         _child = child;
+        _folder = folder;
         Address = address;
+        Probe = new Probe(probe);
     }
 
     public Uri Address { get; }
 
     public ChildProcess Process => _child;
 
+    public Probe Probe { get; }
+
     public static async Task<AnchorServer> StartAsync(string kind, CancellationToken cancel)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(AnchorServer).Assembly.Location, Command, kind]);
-        var (child, address) = await ChildProcess.StartAsync(
-            $"{kind} Kestrel",
-            start,
-            line => line.StartsWith(Listening, StringComparison.Ordinal) ? new Uri(line[Listening.Length..]) : null,
-            TimeSpan.FromSeconds(30),
-            cancel);
-        return new AnchorServer(child, address);
+        var folder = new ScratchFolder(parent: null, string.Create(CultureInfo.InvariantCulture, $"{kind}-{Environment.TickCount64}"));
+        var probe = Path.Combine(folder.Path, "probe");
+        var assembly = typeof(AnchorServer).Assembly.Location;
+        var start = new ProcessStartInfo("dotnet", [assembly, Command, kind])
+        {
+            Environment = { ["DOTNET_STARTUP_HOOKS"] = assembly, [Probe.Variable] = probe },
+        };
+        try
+        {
+            var (child, address) = await ChildProcess.StartAsync(
+                $"{kind} Kestrel",
+                start,
+                line => line.StartsWith(Listening, StringComparison.Ordinal) ? new Uri(line[Listening.Length..]) : null,
+                TimeSpan.FromSeconds(30),
+                cancel);
+            return new AnchorServer(child, folder, address, probe);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
     }
 
     /// <summary>What the child process does: serves until its standard input ends, which it does with the parent.</summary>
@@ -83,5 +103,10 @@ internal sealed class AnchorServer : IAsyncDisposable
         await app.StopAsync(cancel);
     }
 
-    public ValueTask DisposeAsync() => _child.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        Probe.Dispose();
+        await _child.DisposeAsync();
+        _folder.Dispose();
+    }
 }

@@ -5,7 +5,8 @@ namespace Kpm.Bench.Cases;
 /// <summary>One thing to measure, by the number it has in the table of goals.</summary>
 internal abstract class BenchCase
 {
-    public static IReadOnlyList<BenchCase> All { get; } = [new DurablePushes(), new PipelinedPushes(), new FanOut(), new UnaryCalls(), new RuntimeStreams(), new IdleStreams(), new SignInStorm(), new SignInTiming()];
+    public static IReadOnlyList<BenchCase> All { get; } =
+        [new DurablePushes(), new PipelinedPushes(), new FanOut(), new UnaryCalls(), new RuntimeCalls(), new RuntimeStreams(), new IdleStreams(), new SignInStorm(), new SignInTiming()];
 
     /// <summary>Before the first figure of a server: long enough that it runs its final code. The pair that is thrown away is not.</summary>
     protected static TimeSpan WarmUp { get; } = TimeSpan.FromSeconds(5);
