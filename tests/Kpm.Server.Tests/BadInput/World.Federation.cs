@@ -59,8 +59,13 @@ public sealed partial class World
 
     private AccountService.AccountServiceClient Accounts => new(Connection);
 
-    private static BaseCall Complete(FederatedCredential credential) =>
-        new(new CompleteFederatedSignInRequest { Credential = credential, Device = new TestDevice(TestDevice.NewEmail()).Info(), TrustedDeviceToken = "kpm-trusted-" + new string('a', 43) }, null);
+    private static BaseCall Complete(FederatedCredential credential)
+    {
+        var device = new TestDevice(TestDevice.NewEmail());
+        var info = device.Info();
+        Share(device, info, "CompleteFederatedSignIn");
+        return new BaseCall(new CompleteFederatedSignInRequest { Credential = credential, Device = info, TrustedDeviceToken = "kpm-trusted-" + new string('a', 43) }, null);
+    }
 
     private static LinkIdentityRequest Link(Reauthentication proof, FederatedCredential credential) => new() { RequestId = TestDevice.NewId(), Reauthentication = proof, Credential = credential };
 

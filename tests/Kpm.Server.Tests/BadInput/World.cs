@@ -28,6 +28,7 @@ public sealed partial class World : IAsyncLifetime
             var token = device.Session.RefreshToken;
             return new BaseCall(new RefreshSessionRequest { RefreshToken = token, Proof = device.Proof(Contract.RefreshMethod, token) }, null);
         },
+        // An account of its own: one of the cases signs all of its devices out.
         ["kpm.v1.AccountService.SignOut"] = async c => By(await NewActiveAsync(c), new SignOutRequest { RequestId = TestDevice.NewId() }),
         ["kpm.v1.AccountService.GetAccount"] = _ => Task.FromResult(By(Owner, new GetAccountRequest())),
         ["kpm.v1.AccountService.ListDevices"] = _ => Task.FromResult(By(Owner, new ListDevicesRequest { PageSize = 10 })),
