@@ -114,7 +114,7 @@ public sealed class CompletePasswordResetTests
     }
 
     /// <summary>Holds the next verification back once it is done, so that something else can come between it and the write.</summary>
-    private sealed class GatedHasher(IPasswordHasher inner) : IPasswordHasher
+    private sealed class GatedHasher(IPasswordHasher inner) : IPasswordHasher, IDisposable
     {
         private readonly TaskCompletionSource _verified = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly ManualResetEventSlim _gate = new(initialState: true);
@@ -122,6 +122,8 @@ public sealed class CompletePasswordResetTests
         public void Arm() => _gate.Reset();
 
         public void Release() => _gate.Set();
+
+        public void Dispose() => _gate.Dispose();
 
         public Task VerifiedAsync() => _verified.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
 
