@@ -4,12 +4,13 @@ using Grpc.Core;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Federation;
 using Kpm.Server.Rpc;
+using Kpm.Server.Verification.Checks;
 using Kpm.V1;
 
 namespace Kpm.Server.Accounts;
 
 /// <summary>Starts a flow at a provider. The person's region decides whether the provider is open; with a session it is the account's.</summary>
-internal sealed class StartFederatedSignIn(FederatedFlows flows, IdentityProviders providers, IAccountStore accounts, RegionCatalogue catalogue)
+internal sealed class StartFederatedSignIn(FederatedFlows flows, IdentityProviders providers, IAccountStore accounts, RegionCatalogue catalogue, Guard guard, Limits limits)
 {
     public async Task<StartFederatedSignInResponse> HandleAsync(StartFederatedSignInRequest request, ServerCallContext context)
     {
@@ -18,6 +19,7 @@ internal sealed class StartFederatedSignIn(FederatedFlows flows, IdentityProvide
             : (await accounts.FindAsync(owner.AccountId, context.CancellationToken) ?? throw Errors.Of(ErrorReason.SessionInvalid)).Region;
         var provider = providers.OpenIn(region, request.ProviderId);
         CheckRedirect(provider, request);
+        await guard.AdmitClientAsync(GuardedAct.FederatedFlow, limits.FederatedFlowsPerClient, context);
         var started = await flows.StartAsync(provider, request, owner, context.CancellationToken);
         return new StartFederatedSignInResponse
         {

@@ -161,4 +161,20 @@ public sealed class StartFederatedSignInTests(OpenIdParts parts) : IClassFixture
         Assert.EndsWith("&prompt=select_account", await UrlAsync(OpenIdParts.Google), StringComparison.Ordinal);
         Assert.EndsWith("&auth_type=reauthenticate", await UrlAsync(OpenIdParts.Facebook), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task One_clients_network_starts_so_many_flows_within_ten_minutes_and_no_more()
+    {
+        var time = new FakeTime();
+        await using var server = await TestServer.StartAsync(time, o => parts.Configure(o) with { Limits = o.Limits with { FederatedFlowsPerClient = 3 } });
+        for (var i = 0; i < 3; i++)
+        {
+            await server.Accounts.StartFederatedSignInAsync(Request());
+        }
+
+        await Refused.WithAsync(ErrorReason.RateLimited, () => server.Accounts.StartFederatedSignInAsync(Request()).ResponseAsync);
+        time.Advance(server.Limits.SecurityCheckWindow);
+
+        Assert.NotEqual("", (await server.Accounts.StartFederatedSignInAsync(Request())).FlowId);
+    }
 }

@@ -17,7 +17,7 @@ public sealed class OpenIdParts : IAsyncLifetime
     public const string Facebook = "facebook";
     public const string Other = "other";
 
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
 
     private static int _people;
 

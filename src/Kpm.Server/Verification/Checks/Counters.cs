@@ -41,7 +41,7 @@ internal sealed class Counters(TimeProvider time, Limits limits)
     /// <summary>More are never asked about.</summary>
     private readonly int _kept = new[]
     {
-        limits.SecurityCheckFailures, limits.SecurityCheckClientFailures, limits.SecurityCheckPicturesPerClient, limits.MailedChecksPerDay,
+        limits.SecurityCheckFailures, limits.SecurityCheckClientFailures, limits.SecurityCheckPicturesPerClient, limits.MailedChecksPerDay, limits.FederatedFlowsPerClient,
     }.Max();
 
     /// <summary>How a counter goes on after one more.</summary>

@@ -67,6 +67,16 @@ internal sealed class Guard(IGuardStore store, SecurityChecks checks, Counters c
         return null;
     }
 
+    /// <summary>Counts a use by the client alone, for what anybody may ask and the server has to store; throws RATE_LIMITED beyond so many in the window.</summary>
+    public async Task AdmitClientAsync(GuardedAct act, int most, ServerCallContext context)
+    {
+        var use = new CounterUse(Step(act, _keys.OfClient(act, context.ClientAddress()), delays: false), row => row?.FullUntil(most, limits.SecurityCheckWindow, time.Now()));
+        if (await store.UseAsync([use], null, null, context.CancellationToken) is { } until)
+        {
+            throw Errors.RetryAfter(ErrorReason.RateLimited, until - time.Now());
+        }
+    }
+
     /// <summary>Counts a failure that no other write goes with. Not cancelled with the call: hanging up must not save a guess from being counted.</summary>
     public Task FailedAsync(GuardedAttempt attempt) => store.RecordAsync(attempt.Failure, CancellationToken.None);
 

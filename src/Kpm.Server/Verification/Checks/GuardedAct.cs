@@ -30,6 +30,9 @@ internal enum GuardedAct
     /// <summary>Codes mailed in place of a picture, by address and by client.</summary>
     MailedCheck = 8,
 
+    /// <summary>Flows at a provider of identities, by client.</summary>
+    FederatedFlow = 9,
+
     /// <summary>Operators' credentials: wrong ones count, by client. No check.</summary>
     Operator = 9,
 }
