@@ -31,7 +31,7 @@ internal enum GuardedAct
     MailedCheck = 8,
 
     /// <summary>Flows at a provider of identities, by client.</summary>
-    FederatedFlow = 9,
+    FederatedFlow = 10,
 
     /// <summary>Operators' credentials: wrong ones count, by client. No check.</summary>
     Operator = 9,
