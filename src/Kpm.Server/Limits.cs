@@ -72,7 +72,7 @@ internal sealed record Limits
     /// <summary>Pictures for one client's network within the window: whoever needs more is a program trying its luck.</summary>
     public int SecurityCheckPicturesPerClient { get; init; } = 20;
 
-    /// <summary>Flows at a provider of identities that one client's network may start within the window: each is a row, and anybody may ask.</summary>
+    /// <summary>Flows at a provider of identities that one client's network may start without a session within the window: each is a row, and anybody may ask.</summary>
     public int FederatedFlowsPerClient { get; init; } = 60;
 
     /// <summary>Time between codes mailed in place of a picture, for one address and for one client.</summary>

@@ -19,7 +19,11 @@ internal sealed class StartFederatedSignIn(FederatedFlows flows, IdentityProvide
             : (await accounts.FindAsync(owner.AccountId, context.CancellationToken) ?? throw Errors.Of(ErrorReason.SessionInvalid)).Region;
         var provider = providers.OpenIn(region, request.ProviderId);
         CheckRedirect(provider, request);
-        await guard.AdmitClientAsync(GuardedAct.FederatedFlow, limits.FederatedFlowsPerClient, context);
+        if (owner is null)
+        {
+            await guard.AdmitClientAsync(GuardedAct.FederatedFlow, limits.FederatedFlowsPerClient, context);
+        }
+
         var started = await flows.StartAsync(provider, request, owner, context.CancellationToken);
         return new StartFederatedSignInResponse
         {

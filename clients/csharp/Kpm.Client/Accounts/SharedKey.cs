@@ -12,6 +12,9 @@ namespace Kpm.Client.Accounts;
 internal sealed class SharedKey : IDisposable
 {
     private const int MostBytes = 4096;
+    private const int MostTries = 250;
+    private static readonly TimeSpan TryAgain = TimeSpan.FromMilliseconds(20);
+
     private readonly ECDsa _key;
 
     private SharedKey(ECDsa key)
@@ -28,12 +31,8 @@ internal sealed class SharedKey : IDisposable
     {
         try
         {
-            if (!File.Exists(path))
-            {
-                Create(path);
-            }
-
-            return Read(path);
+            using var file = Take(path);
+            return file.Length == 0 ? Create(file) : Read(file);
         }
         catch (Exception failed) when (failed is IOException or UnauthorizedAccessException or CryptographicException)
         {
@@ -45,17 +44,47 @@ internal sealed class SharedKey : IDisposable
 
     public void Dispose() => _key.Dispose();
 
-    private static SharedKey Read(string path)
+    /// <summary>Opens the file for this app alone, so that of apps that start together one makes the key and the others read it.</summary>
+    private static FileStream Take(string path)
     {
-        if (new FileInfo(path).Length > MostBytes)
+        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        var options = new FileStreamOptions { Mode = FileMode.OpenOrCreate, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(folder);
+        }
+        else
+        {
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        for (var tries = MostTries; ; tries--)
+        {
+            try
+            {
+                return new FileStream(path, options);
+            }
+            catch (IOException) when (tries > 1)
+            {
+                // Another app has it open, for as long as it takes to read it or to make it.
+                Thread.Sleep(TryAgain);
+            }
+        }
+    }
+
+    private static SharedKey Read(FileStream file)
+    {
+        if (file.Length > MostBytes)
         {
             throw new CryptographicException("It is no key.");
         }
 
-        var bytes = File.ReadAllBytes(path);
+        var bytes = new byte[file.Length];
         var key = ECDsa.Create();
         try
         {
+            file.ReadExactly(bytes);
             key.ImportPkcs8PrivateKey(bytes, out _);
             var isP256 = key.ExportParameters(includePrivateParameters: false).Curve.Oid.Value == ECCurve.NamedCurves.nistP256.Oid.Value;
             return isP256 ? new SharedKey(key) : throw new CryptographicException("It is a key of another kind.");
@@ -71,38 +100,21 @@ internal sealed class SharedKey : IDisposable
         }
     }
 
-    /// <summary>Written whole and then put in place, so that two apps that start together read one and the same key.</summary>
-    private static void Create(string path)
+    /// <summary>In one write: a crash before it leaves an empty file, into which the next app writes.</summary>
+    private static SharedKey Create(FileStream file)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        var draft = Path.Combine(folder, $".{Path.GetFileName(path)}.{Path.GetRandomFileName()}");
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
-        if (OperatingSystem.IsWindows())
-        {
-            Directory.CreateDirectory(folder);
-        }
-        else
-        {
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-        }
-
-        using var key = P256.NewSigningKey();
+        var key = P256.NewSigningKey();
         var bytes = key.ExportPkcs8PrivateKey();
         try
         {
-            using (var file = new FileStream(draft, options))
-            {
-                file.Write(bytes);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(draft, path, overwrite: false);
+            file.Write(bytes);
+            file.Flush(flushToDisk: true);
+            return new SharedKey(key);
         }
-        catch (IOException) when (File.Exists(path))
+        catch
         {
-            // Another app was first: its key counts.
-            File.Delete(draft);
+            key.Dispose();
+            throw;
         }
         finally
         {
