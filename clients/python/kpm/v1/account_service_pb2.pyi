@@ -129,7 +129,7 @@ class DeleteAccountResponse(_message.Message):
     def __init__(self, deletes_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Device(_message.Message):
-    __slots__ = ["acknowledged_seq", "application_id", "application_version", "current", "device_id", "keys_held_until", "last_seen_at", "linked_at", "name", "online", "platform", "revocation_acknowledged_at", "revoked_at", "session_id"]
+    __slots__ = ["acknowledged_seq", "application_id", "application_version", "current", "device_id", "keys_held_until", "last_seen_at", "linked_at", "name", "online", "platform", "revocation_acknowledged_at", "revoked_at", "session_id", "unacknowledged_changes"]
     ACKNOWLEDGED_SEQ_FIELD_NUMBER: _ClassVar[int]
     APPLICATION_ID_FIELD_NUMBER: _ClassVar[int]
     APPLICATION_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -144,6 +144,7 @@ class Device(_message.Message):
     REVOCATION_ACKNOWLEDGED_AT_FIELD_NUMBER: _ClassVar[int]
     REVOKED_AT_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    UNACKNOWLEDGED_CHANGES_FIELD_NUMBER: _ClassVar[int]
     acknowledged_seq: int
     application_id: str
     application_version: str
@@ -158,7 +159,8 @@ class Device(_message.Message):
     revocation_acknowledged_at: _timestamp_pb2.Timestamp
     revoked_at: _timestamp_pb2.Timestamp
     session_id: str
-    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., platform: _Optional[_Union[_session_pb2.Platform, str]] = ..., application_id: _Optional[str] = ..., application_version: _Optional[str] = ..., current: bool = ..., linked_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., online: bool = ..., revoked_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revocation_acknowledged_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., acknowledged_seq: _Optional[int] = ..., session_id: _Optional[str] = ..., keys_held_until: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    unacknowledged_changes: int
+    def __init__(self, device_id: _Optional[str] = ..., name: _Optional[str] = ..., platform: _Optional[_Union[_session_pb2.Platform, str]] = ..., application_id: _Optional[str] = ..., application_version: _Optional[str] = ..., current: bool = ..., linked_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., last_seen_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., online: bool = ..., revoked_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., revocation_acknowledged_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., acknowledged_seq: _Optional[int] = ..., session_id: _Optional[str] = ..., keys_held_until: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., unacknowledged_changes: _Optional[int] = ...) -> None: ...
 
 class ExportAccountDataRequest(_message.Message):
     __slots__ = ["reauthentication"]

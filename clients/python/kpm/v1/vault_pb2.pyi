@@ -8,10 +8,12 @@ from typing import ClassVar as _ClassVar, Mapping as _Mapping, Optional as _Opti
 DESCRIPTOR: _descriptor.FileDescriptor
 OPERATION_KIND_DELETE: OperationKind
 OPERATION_KIND_DEVICE_KEY: OperationKind
+OPERATION_KIND_DEVICE_REVOCATION: OperationKind
 OPERATION_KIND_KEYSET: OperationKind
 OPERATION_KIND_PUT: OperationKind
 OPERATION_KIND_UNSPECIFIED: OperationKind
 REJECTION_REASON_ATOMIC_ABORTED: RejectionReason
+REJECTION_REASON_ATTACHMENT_MISSING: RejectionReason
 REJECTION_REASON_DEVICE_FORK: RejectionReason
 REJECTION_REASON_DEVICE_NOT_ENROLLED: RejectionReason
 REJECTION_REASON_EPOCH_MISMATCH: RejectionReason
@@ -100,12 +102,14 @@ class Operation(_message.Message):
 class OperationResult(_message.Message):
     __slots__ = ["applied", "conflict", "op_id", "op_seq", "rejected"]
     class Applied(_message.Message):
-        __slots__ = ["rev", "seq"]
+        __slots__ = ["nearly_full", "rev", "seq"]
+        NEARLY_FULL_FIELD_NUMBER: _ClassVar[int]
         REV_FIELD_NUMBER: _ClassVar[int]
         SEQ_FIELD_NUMBER: _ClassVar[int]
+        nearly_full: bool
         rev: int
         seq: int
-        def __init__(self, seq: _Optional[int] = ..., rev: _Optional[int] = ...) -> None: ...
+        def __init__(self, seq: _Optional[int] = ..., rev: _Optional[int] = ..., nearly_full: bool = ...) -> None: ...
     class Conflict(_message.Message):
         __slots__ = ["rev"]
         REV_FIELD_NUMBER: _ClassVar[int]
@@ -127,6 +131,40 @@ class OperationResult(_message.Message):
     op_seq: int
     rejected: OperationResult.Rejected
     def __init__(self, op_id: _Optional[str] = ..., op_seq: _Optional[int] = ..., applied: _Optional[_Union[OperationResult.Applied, _Mapping]] = ..., conflict: _Optional[_Union[OperationResult.Conflict, _Mapping]] = ..., rejected: _Optional[_Union[OperationResult.Rejected, _Mapping]] = ...) -> None: ...
+
+class Revision(_message.Message):
+    __slots__ = ["committed_at", "envelope_bytes", "header", "kind", "rev", "seq", "signature"]
+    COMMITTED_AT_FIELD_NUMBER: _ClassVar[int]
+    ENVELOPE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    HEADER_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    REV_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    committed_at: _timestamp_pb2.Timestamp
+    envelope_bytes: int
+    header: bytes
+    kind: OperationKind
+    rev: int
+    seq: int
+    signature: bytes
+    def __init__(self, rev: _Optional[int] = ..., seq: _Optional[int] = ..., kind: _Optional[_Union[OperationKind, str]] = ..., header: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., envelope_bytes: _Optional[int] = ..., committed_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class TrashedItem(_message.Message):
+    __slots__ = ["bytes", "deleted_at", "item_id", "purges_at", "restorable_rev", "rev"]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    DELETED_AT_FIELD_NUMBER: _ClassVar[int]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    PURGES_AT_FIELD_NUMBER: _ClassVar[int]
+    RESTORABLE_REV_FIELD_NUMBER: _ClassVar[int]
+    REV_FIELD_NUMBER: _ClassVar[int]
+    bytes: int
+    deleted_at: _timestamp_pb2.Timestamp
+    item_id: str
+    purges_at: _timestamp_pb2.Timestamp
+    restorable_rev: int
+    rev: int
+    def __init__(self, item_id: _Optional[str] = ..., rev: _Optional[int] = ..., restorable_rev: _Optional[int] = ..., deleted_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., purges_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., bytes: _Optional[int] = ...) -> None: ...
 
 class OperationKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

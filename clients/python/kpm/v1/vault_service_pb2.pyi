@@ -36,6 +36,16 @@ class Ack(_message.Message):
     seq: int
     def __init__(self, seq: _Optional[int] = ...) -> None: ...
 
+class AttachmentUpload(_message.Message):
+    __slots__ = ["attachment_id", "sha256", "size"]
+    ATTACHMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    attachment_id: str
+    sha256: bytes
+    size: int
+    def __init__(self, attachment_id: _Optional[str] = ..., size: _Optional[int] = ..., sha256: _Optional[bytes] = ...) -> None: ...
+
 class CaughtUp(_message.Message):
     __slots__ = ["seq"]
     SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -52,21 +62,77 @@ class Changes(_message.Message):
     prev_seq: int
     def __init__(self, prev_seq: _Optional[int] = ..., entries: _Optional[_Iterable[_Union[_vault_pb2.Change, _Mapping]]] = ..., last_seq: _Optional[int] = ...) -> None: ...
 
+class DownloadAttachmentRequest(_message.Message):
+    __slots__ = ["attachment_id", "length", "offset"]
+    ATTACHMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    attachment_id: str
+    length: int
+    offset: int
+    def __init__(self, attachment_id: _Optional[str] = ..., offset: _Optional[int] = ..., length: _Optional[int] = ...) -> None: ...
+
+class DownloadAttachmentResponse(_message.Message):
+    __slots__ = ["data", "offset", "size"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    offset: int
+    size: int
+    def __init__(self, offset: _Optional[int] = ..., data: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+
+class GetAttachmentUploadRequest(_message.Message):
+    __slots__ = ["attachment_id"]
+    ATTACHMENT_ID_FIELD_NUMBER: _ClassVar[int]
+    attachment_id: str
+    def __init__(self, attachment_id: _Optional[str] = ...) -> None: ...
+
+class GetAttachmentUploadResponse(_message.Message):
+    __slots__ = ["complete", "expires_at", "received", "upload"]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    complete: bool
+    expires_at: _timestamp_pb2.Timestamp
+    received: int
+    upload: AttachmentUpload
+    def __init__(self, upload: _Optional[_Union[AttachmentUpload, _Mapping]] = ..., received: _Optional[int] = ..., complete: bool = ..., expires_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetRevisionRequest(_message.Message):
+    __slots__ = ["item_id", "rev"]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    REV_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    rev: int
+    def __init__(self, item_id: _Optional[str] = ..., rev: _Optional[int] = ...) -> None: ...
+
+class GetRevisionResponse(_message.Message):
+    __slots__ = ["revision"]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    revision: _vault_pb2.Change
+    def __init__(self, revision: _Optional[_Union[_vault_pb2.Change, _Mapping]] = ...) -> None: ...
+
 class GetUsageRequest(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
 
 class GetUsageResponse(_message.Message):
-    __slots__ = ["bytes", "items", "max_bytes", "max_items"]
+    __slots__ = ["attachment_bytes", "bytes", "items", "max_bytes", "max_items", "nearly_full"]
+    ATTACHMENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
     MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_ITEMS_FIELD_NUMBER: _ClassVar[int]
+    NEARLY_FULL_FIELD_NUMBER: _ClassVar[int]
+    attachment_bytes: int
     bytes: int
     items: int
     max_bytes: int
     max_items: int
-    def __init__(self, items: _Optional[int] = ..., max_items: _Optional[int] = ..., bytes: _Optional[int] = ..., max_bytes: _Optional[int] = ...) -> None: ...
+    nearly_full: bool
+    def __init__(self, items: _Optional[int] = ..., max_items: _Optional[int] = ..., bytes: _Optional[int] = ..., max_bytes: _Optional[int] = ..., attachment_bytes: _Optional[int] = ..., nearly_full: bool = ...) -> None: ...
 
 class GetVaultRequest(_message.Message):
     __slots__ = ["min_seq"]
@@ -103,20 +169,22 @@ class GoAway(_message.Message):
     def __init__(self, reason: _Optional[_Union[GoAwayReason, str]] = ..., retry_after: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ["chain_hash", "cursor", "generation", "min_seq", "proof", "versions"]
+    __slots__ = ["chain_hash", "cursor", "generation", "min_seq", "proof", "snapshot", "versions"]
     CHAIN_HASH_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     MIN_SEQ_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     VERSIONS_FIELD_NUMBER: _ClassVar[int]
     chain_hash: bytes
     cursor: int
     generation: int
     min_seq: int
     proof: _session_pb2.DeviceProof
+    snapshot: bool
     versions: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, versions: _Optional[_Iterable[int]] = ..., generation: _Optional[int] = ..., cursor: _Optional[int] = ..., chain_hash: _Optional[bytes] = ..., min_seq: _Optional[int] = ..., proof: _Optional[_Union[_session_pb2.DeviceProof, _Mapping]] = ...) -> None: ...
+    def __init__(self, versions: _Optional[_Iterable[int]] = ..., generation: _Optional[int] = ..., cursor: _Optional[int] = ..., chain_hash: _Optional[bytes] = ..., min_seq: _Optional[int] = ..., proof: _Optional[_Union[_session_pb2.DeviceProof, _Mapping]] = ..., snapshot: bool = ...) -> None: ...
 
 class ListDeviceKeysRequest(_message.Message):
     __slots__ = ["page_size", "page_token"]
@@ -134,6 +202,40 @@ class ListDeviceKeysResponse(_message.Message):
     next_page_token: str
     def __init__(self, device_keys: _Optional[_Iterable[_Union[_vault_pb2.DeviceKey, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class ListRevisionsRequest(_message.Message):
+    __slots__ = ["item_id", "page_size", "page_token"]
+    ITEM_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    item_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, item_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRevisionsResponse(_message.Message):
+    __slots__ = ["next_page_token", "revisions"]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    REVISIONS_FIELD_NUMBER: _ClassVar[int]
+    next_page_token: str
+    revisions: _containers.RepeatedCompositeFieldContainer[_vault_pb2.Revision]
+    def __init__(self, revisions: _Optional[_Iterable[_Union[_vault_pb2.Revision, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ListTrashRequest(_message.Message):
+    __slots__ = ["page_size", "page_token"]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListTrashResponse(_message.Message):
+    __slots__ = ["items", "next_page_token"]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[_vault_pb2.TrashedItem]
+    next_page_token: str
+    def __init__(self, items: _Optional[_Iterable[_Union[_vault_pb2.TrashedItem, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
 class Ping(_message.Message):
     __slots__ = ["head_seq"]
     HEAD_SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +245,20 @@ class Ping(_message.Message):
 class Pong(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
+
+class PublishCheckpointRequest(_message.Message):
+    __slots__ = ["checkpoint", "signature"]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    checkpoint: bytes
+    signature: bytes
+    def __init__(self, checkpoint: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class PublishCheckpointResponse(_message.Message):
+    __slots__ = ["newest_seq"]
+    NEWEST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    newest_seq: int
+    def __init__(self, newest_seq: _Optional[int] = ...) -> None: ...
 
 class PublishDeviceKeyRequest(_message.Message):
     __slots__ = ["operation"]
@@ -177,6 +293,24 @@ class PushResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[_vault_pb2.OperationResult]
     def __init__(self, results: _Optional[_Iterable[_Union[_vault_pb2.OperationResult, _Mapping]]] = ...) -> None: ...
+
+class PutAttachmentChunkRequest(_message.Message):
+    __slots__ = ["data", "offset", "upload"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    offset: int
+    upload: AttachmentUpload
+    def __init__(self, upload: _Optional[_Union[AttachmentUpload, _Mapping]] = ..., offset: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class PutAttachmentChunkResponse(_message.Message):
+    __slots__ = ["complete", "received"]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    complete: bool
+    received: int
+    def __init__(self, received: _Optional[int] = ..., complete: bool = ...) -> None: ...
 
 class PutKeysetRequest(_message.Message):
     __slots__ = ["operation"]
@@ -218,6 +352,30 @@ class RevokedAck(_message.Message):
     __slots__ = []
     def __init__(self) -> None: ...
 
+class SnapshotBegin(_message.Message):
+    __slots__ = ["as_of", "checkpoint", "rows", "signature"]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    CHECKPOINT_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    as_of: int
+    checkpoint: bytes
+    rows: int
+    signature: bytes
+    def __init__(self, as_of: _Optional[int] = ..., checkpoint: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., rows: _Optional[int] = ...) -> None: ...
+
+class SnapshotEnd(_message.Message):
+    __slots__ = ["as_of"]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    as_of: int
+    def __init__(self, as_of: _Optional[int] = ...) -> None: ...
+
+class SnapshotRows(_message.Message):
+    __slots__ = ["rows"]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    rows: _containers.RepeatedCompositeFieldContainer[_vault_pb2.Change]
+    def __init__(self, rows: _Optional[_Iterable[_Union[_vault_pb2.Change, _Mapping]]] = ...) -> None: ...
+
 class StreamLimits(_message.Message):
     __slots__ = ["max_envelope_bytes", "max_operations_in_flight", "max_operations_per_push", "max_unacknowledged_bytes", "max_unacknowledged_changes", "unacknowledged_timeout"]
     MAX_ENVELOPE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -251,7 +409,7 @@ class SyncRequest(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., ack: _Optional[_Union[Ack, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., reauth: _Optional[_Union[Reauth, _Mapping]] = ..., revoked_ack: _Optional[_Union[RevokedAck, _Mapping]] = ...) -> None: ...
 
 class SyncResponse(_message.Message):
-    __slots__ = ["caught_up", "changes", "go_away", "op_result", "ping", "resync_required", "revoked", "security_event", "token_expiring", "welcome"]
+    __slots__ = ["caught_up", "changes", "go_away", "op_result", "ping", "resync_required", "revoked", "security_event", "snapshot_begin", "snapshot_end", "snapshot_rows", "token_expiring", "welcome"]
     CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     GO_AWAY_FIELD_NUMBER: _ClassVar[int]
@@ -260,6 +418,9 @@ class SyncResponse(_message.Message):
     RESYNC_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     REVOKED_FIELD_NUMBER: _ClassVar[int]
     SECURITY_EVENT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_END_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_ROWS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_EXPIRING_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     caught_up: CaughtUp
@@ -270,9 +431,12 @@ class SyncResponse(_message.Message):
     resync_required: ResyncRequired
     revoked: Revoked
     security_event: _security_pb2.SecurityEvent
+    snapshot_begin: SnapshotBegin
+    snapshot_end: SnapshotEnd
+    snapshot_rows: SnapshotRows
     token_expiring: TokenExpiring
     welcome: Welcome
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., op_result: _Optional[_Union[_vault_pb2.OperationResult, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., token_expiring: _Optional[_Union[TokenExpiring, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., revoked: _Optional[_Union[Revoked, _Mapping]] = ..., security_event: _Optional[_Union[_security_pb2.SecurityEvent, _Mapping]] = ...) -> None: ...
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., op_result: _Optional[_Union[_vault_pb2.OperationResult, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., token_expiring: _Optional[_Union[TokenExpiring, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., revoked: _Optional[_Union[Revoked, _Mapping]] = ..., security_event: _Optional[_Union[_security_pb2.SecurityEvent, _Mapping]] = ..., snapshot_begin: _Optional[_Union[SnapshotBegin, _Mapping]] = ..., snapshot_rows: _Optional[_Union[SnapshotRows, _Mapping]] = ..., snapshot_end: _Optional[_Union[SnapshotEnd, _Mapping]] = ...) -> None: ...
 
 class TokenExpiring(_message.Message):
     __slots__ = ["expires_at"]
@@ -280,24 +444,53 @@ class TokenExpiring(_message.Message):
     expires_at: _timestamp_pb2.Timestamp
     def __init__(self, expires_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class UploadAttachmentRequest(_message.Message):
+    __slots__ = ["data", "start"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    start: UploadStart
+    def __init__(self, start: _Optional[_Union[UploadStart, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
+
+class UploadAttachmentResponse(_message.Message):
+    __slots__ = ["complete", "received"]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    complete: bool
+    received: int
+    def __init__(self, received: _Optional[int] = ..., complete: bool = ...) -> None: ...
+
+class UploadStart(_message.Message):
+    __slots__ = ["offset", "upload"]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    UPLOAD_FIELD_NUMBER: _ClassVar[int]
+    offset: int
+    upload: AttachmentUpload
+    def __init__(self, upload: _Optional[_Union[AttachmentUpload, _Mapping]] = ..., offset: _Optional[int] = ...) -> None: ...
+
 class WatchRequest(_message.Message):
-    __slots__ = ["chain_hash", "cursor", "generation"]
+    __slots__ = ["chain_hash", "cursor", "generation", "snapshot"]
     CHAIN_HASH_FIELD_NUMBER: _ClassVar[int]
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
     chain_hash: bytes
     cursor: int
     generation: int
-    def __init__(self, generation: _Optional[int] = ..., cursor: _Optional[int] = ..., chain_hash: _Optional[bytes] = ...) -> None: ...
+    snapshot: bool
+    def __init__(self, generation: _Optional[int] = ..., cursor: _Optional[int] = ..., chain_hash: _Optional[bytes] = ..., snapshot: bool = ...) -> None: ...
 
 class WatchResponse(_message.Message):
-    __slots__ = ["caught_up", "changes", "go_away", "ping", "resync_required", "security_event", "welcome"]
+    __slots__ = ["caught_up", "changes", "go_away", "ping", "resync_required", "security_event", "snapshot_begin", "snapshot_end", "snapshot_rows", "welcome"]
     CAUGHT_UP_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     GO_AWAY_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     RESYNC_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     SECURITY_EVENT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_BEGIN_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_END_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_ROWS_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     caught_up: CaughtUp
     changes: Changes
@@ -305,11 +498,15 @@ class WatchResponse(_message.Message):
     ping: Ping
     resync_required: ResyncRequired
     security_event: _security_pb2.SecurityEvent
+    snapshot_begin: SnapshotBegin
+    snapshot_end: SnapshotEnd
+    snapshot_rows: SnapshotRows
     welcome: Welcome
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., security_event: _Optional[_Union[_security_pb2.SecurityEvent, _Mapping]] = ...) -> None: ...
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., changes: _Optional[_Union[Changes, _Mapping]] = ..., caught_up: _Optional[_Union[CaughtUp, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., resync_required: _Optional[_Union[ResyncRequired, _Mapping]] = ..., go_away: _Optional[_Union[GoAway, _Mapping]] = ..., security_event: _Optional[_Union[_security_pb2.SecurityEvent, _Mapping]] = ..., snapshot_begin: _Optional[_Union[SnapshotBegin, _Mapping]] = ..., snapshot_rows: _Optional[_Union[SnapshotRows, _Mapping]] = ..., snapshot_end: _Optional[_Union[SnapshotEnd, _Mapping]] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ["compacted_seq", "generation", "head_seq", "heartbeat", "key_epoch", "last_op_seq", "limits", "server_time", "version"]
+    __slots__ = ["checkpoint_seq", "compacted_seq", "generation", "head_seq", "heartbeat", "key_epoch", "last_op_seq", "limits", "nearly_full", "server_time", "version"]
+    CHECKPOINT_SEQ_FIELD_NUMBER: _ClassVar[int]
     COMPACTED_SEQ_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     HEAD_SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -317,8 +514,10 @@ class Welcome(_message.Message):
     KEY_EPOCH_FIELD_NUMBER: _ClassVar[int]
     LAST_OP_SEQ_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    NEARLY_FULL_FIELD_NUMBER: _ClassVar[int]
     SERVER_TIME_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    checkpoint_seq: int
     compacted_seq: int
     generation: int
     head_seq: int
@@ -326,9 +525,10 @@ class Welcome(_message.Message):
     key_epoch: int
     last_op_seq: int
     limits: StreamLimits
+    nearly_full: bool
     server_time: _timestamp_pb2.Timestamp
     version: int
-    def __init__(self, version: _Optional[int] = ..., generation: _Optional[int] = ..., head_seq: _Optional[int] = ..., compacted_seq: _Optional[int] = ..., last_op_seq: _Optional[int] = ..., key_epoch: _Optional[int] = ..., limits: _Optional[_Union[StreamLimits, _Mapping]] = ..., heartbeat: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., server_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    def __init__(self, version: _Optional[int] = ..., generation: _Optional[int] = ..., head_seq: _Optional[int] = ..., compacted_seq: _Optional[int] = ..., last_op_seq: _Optional[int] = ..., key_epoch: _Optional[int] = ..., limits: _Optional[_Union[StreamLimits, _Mapping]] = ..., heartbeat: _Optional[_Union[_duration_pb2.Duration, _Mapping]] = ..., server_time: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., nearly_full: bool = ..., checkpoint_seq: _Optional[int] = ...) -> None: ...
 
 class ResyncReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

@@ -51,6 +51,46 @@ class VaultServiceStub(object):
                 request_serializer=kpm_dot_v1_dot_vault__service__pb2.PushRequest.SerializeToString,
                 response_deserializer=kpm_dot_v1_dot_vault__service__pb2.PushResponse.FromString,
                 )
+        self.PublishCheckpoint = channel.unary_unary(
+                '/kpm.v1.VaultService/PublishCheckpoint',
+                request_serializer=kpm_dot_v1_dot_vault__service__pb2.PublishCheckpointRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_vault__service__pb2.PublishCheckpointResponse.FromString,
+                )
+        self.ListRevisions = channel.unary_unary(
+                '/kpm.v1.VaultService/ListRevisions',
+                request_serializer=kpm_dot_v1_dot_vault__service__pb2.ListRevisionsRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_vault__service__pb2.ListRevisionsResponse.FromString,
+                )
+        self.GetRevision = channel.unary_unary(
+                '/kpm.v1.VaultService/GetRevision',
+                request_serializer=kpm_dot_v1_dot_vault__service__pb2.GetRevisionRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_vault__service__pb2.GetRevisionResponse.FromString,
+                )
+        self.ListTrash = channel.unary_unary(
+                '/kpm.v1.VaultService/ListTrash',
+                request_serializer=kpm_dot_v1_dot_vault__service__pb2.ListTrashRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_vault__service__pb2.ListTrashResponse.FromString,
+                )
+        self.UploadAttachment = channel.stream_unary(
+                '/kpm.v1.VaultService/UploadAttachment',
+                request_serializer=kpm_dot_v1_dot_vault__service__pb2.UploadAttachmentRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_vault__service__pb2.UploadAttachmentResponse.FromString,
+                )
+        self.PutAttachmentChunk = channel.unary_unary(
+                '/kpm.v1.VaultService/PutAttachmentChunk',
+                request_serializer=kpm_dot_v1_dot_vault__service__pb2.PutAttachmentChunkRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_vault__service__pb2.PutAttachmentChunkResponse.FromString,
+                )
+        self.GetAttachmentUpload = channel.unary_unary(
+                '/kpm.v1.VaultService/GetAttachmentUpload',
+                request_serializer=kpm_dot_v1_dot_vault__service__pb2.GetAttachmentUploadRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_vault__service__pb2.GetAttachmentUploadResponse.FromString,
+                )
+        self.DownloadAttachment = channel.unary_stream(
+                '/kpm.v1.VaultService/DownloadAttachment',
+                request_serializer=kpm_dot_v1_dot_vault__service__pb2.DownloadAttachmentRequest.SerializeToString,
+                response_deserializer=kpm_dot_v1_dot_vault__service__pb2.DownloadAttachmentResponse.FromString,
+                )
         self.GetUsage = channel.unary_unary(
                 '/kpm.v1.VaultService/GetUsage',
                 request_serializer=kpm_dot_v1_dot_vault__service__pb2.GetUsageRequest.SerializeToString,
@@ -113,6 +153,63 @@ class VaultServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PublishCheckpoint(self, request, context):
+        """Stores a device's signed statement of what the vault is at a seq, from which snapshots are made and below which the log may be compacted.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRevisions(self, request, context):
+        """The revisions of an item, newest first, without their envelopes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRevision(self, request, context):
+        """One revision of an item, with its envelope.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListTrash(self, request, context):
+        """Deleted items that can still be brought back, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UploadAttachment(self, request_iterator, context):
+        """Uploads an attachment's ciphertext, or the rest of it: the first message says what it is and where it goes on, the others bring the bytes in order.
+        What has arrived is kept when the call breaks.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutAttachmentChunk(self, request, context):
+        """The same for clients without client streaming: one piece a call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAttachmentUpload(self, request, context):
+        """How much of an attachment has arrived: where an upload goes on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DownloadAttachment(self, request, context):
+        """The ciphertext of an attachment, or a range of it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetUsage(self, request, context):
         """What the vault holds and may hold.
         """
@@ -157,6 +254,46 @@ def add_VaultServiceServicer_to_server(servicer, server):
                     servicer.Push,
                     request_deserializer=kpm_dot_v1_dot_vault__service__pb2.PushRequest.FromString,
                     response_serializer=kpm_dot_v1_dot_vault__service__pb2.PushResponse.SerializeToString,
+            ),
+            'PublishCheckpoint': grpc.unary_unary_rpc_method_handler(
+                    servicer.PublishCheckpoint,
+                    request_deserializer=kpm_dot_v1_dot_vault__service__pb2.PublishCheckpointRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_vault__service__pb2.PublishCheckpointResponse.SerializeToString,
+            ),
+            'ListRevisions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRevisions,
+                    request_deserializer=kpm_dot_v1_dot_vault__service__pb2.ListRevisionsRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_vault__service__pb2.ListRevisionsResponse.SerializeToString,
+            ),
+            'GetRevision': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRevision,
+                    request_deserializer=kpm_dot_v1_dot_vault__service__pb2.GetRevisionRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_vault__service__pb2.GetRevisionResponse.SerializeToString,
+            ),
+            'ListTrash': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListTrash,
+                    request_deserializer=kpm_dot_v1_dot_vault__service__pb2.ListTrashRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_vault__service__pb2.ListTrashResponse.SerializeToString,
+            ),
+            'UploadAttachment': grpc.stream_unary_rpc_method_handler(
+                    servicer.UploadAttachment,
+                    request_deserializer=kpm_dot_v1_dot_vault__service__pb2.UploadAttachmentRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_vault__service__pb2.UploadAttachmentResponse.SerializeToString,
+            ),
+            'PutAttachmentChunk': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutAttachmentChunk,
+                    request_deserializer=kpm_dot_v1_dot_vault__service__pb2.PutAttachmentChunkRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_vault__service__pb2.PutAttachmentChunkResponse.SerializeToString,
+            ),
+            'GetAttachmentUpload': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAttachmentUpload,
+                    request_deserializer=kpm_dot_v1_dot_vault__service__pb2.GetAttachmentUploadRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_vault__service__pb2.GetAttachmentUploadResponse.SerializeToString,
+            ),
+            'DownloadAttachment': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadAttachment,
+                    request_deserializer=kpm_dot_v1_dot_vault__service__pb2.DownloadAttachmentRequest.FromString,
+                    response_serializer=kpm_dot_v1_dot_vault__service__pb2.DownloadAttachmentResponse.SerializeToString,
             ),
             'GetUsage': grpc.unary_unary_rpc_method_handler(
                     servicer.GetUsage,
@@ -291,6 +428,142 @@ class VaultService(object):
         return grpc.experimental.unary_unary(request, target, '/kpm.v1.VaultService/Push',
             kpm_dot_v1_dot_vault__service__pb2.PushRequest.SerializeToString,
             kpm_dot_v1_dot_vault__service__pb2.PushResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PublishCheckpoint(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VaultService/PublishCheckpoint',
+            kpm_dot_v1_dot_vault__service__pb2.PublishCheckpointRequest.SerializeToString,
+            kpm_dot_v1_dot_vault__service__pb2.PublishCheckpointResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListRevisions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VaultService/ListRevisions',
+            kpm_dot_v1_dot_vault__service__pb2.ListRevisionsRequest.SerializeToString,
+            kpm_dot_v1_dot_vault__service__pb2.ListRevisionsResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetRevision(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VaultService/GetRevision',
+            kpm_dot_v1_dot_vault__service__pb2.GetRevisionRequest.SerializeToString,
+            kpm_dot_v1_dot_vault__service__pb2.GetRevisionResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def ListTrash(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VaultService/ListTrash',
+            kpm_dot_v1_dot_vault__service__pb2.ListTrashRequest.SerializeToString,
+            kpm_dot_v1_dot_vault__service__pb2.ListTrashResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def UploadAttachment(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(request_iterator, target, '/kpm.v1.VaultService/UploadAttachment',
+            kpm_dot_v1_dot_vault__service__pb2.UploadAttachmentRequest.SerializeToString,
+            kpm_dot_v1_dot_vault__service__pb2.UploadAttachmentResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PutAttachmentChunk(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VaultService/PutAttachmentChunk',
+            kpm_dot_v1_dot_vault__service__pb2.PutAttachmentChunkRequest.SerializeToString,
+            kpm_dot_v1_dot_vault__service__pb2.PutAttachmentChunkResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetAttachmentUpload(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/kpm.v1.VaultService/GetAttachmentUpload',
+            kpm_dot_v1_dot_vault__service__pb2.GetAttachmentUploadRequest.SerializeToString,
+            kpm_dot_v1_dot_vault__service__pb2.GetAttachmentUploadResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def DownloadAttachment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(request, target, '/kpm.v1.VaultService/DownloadAttachment',
+            kpm_dot_v1_dot_vault__service__pb2.DownloadAttachmentRequest.SerializeToString,
+            kpm_dot_v1_dot_vault__service__pb2.DownloadAttachmentResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kpm/v1/vault.proto.
  */
 export const file_kpm_v1_vault: GenFile = /*@__PURE__*/
-  fileDesc("ChJrcG0vdjEvdmF1bHQucHJvdG8SBmtwbS52MSKQAgoJT3BlcmF0aW9uEiAKBm9wX3NlcRgBIAEoBEIQorsYDAgBQP//////////fxIZCgVvcF9pZBgCIAEoCUIKorsYBggBEAEgJBIeCgpzdWJqZWN0X2lkGAMgASgJQgqiuxgGCAEQASAkEiAKCGJhc2VfcmV2GAQgASgEQg6iuxgKQP7/////////fxIrCgRraW5kGAUgASgOMhUua3BtLnYxLk9wZXJhdGlvbktpbmRCBqK7GAIIARIcCgZoZWFkZXIYBiABKAxCDKK7GAgIARjqASDqCRIdCglzaWduYXR1cmUYByABKAxCCqK7GAYIARhAIEASGgoIZW52ZWxvcGUYCCABKAxCCKK7GAQggIAQIs0CCg9PcGVyYXRpb25SZXN1bHQSDQoFb3BfaWQYASABKAkSDgoGb3Bfc2VxGAIgASgEEjIKB2FwcGxpZWQYAyABKAsyHy5rcG0udjEuT3BlcmF0aW9uUmVzdWx0LkFwcGxpZWRIABI0Cghjb25mbGljdBgEIAEoCzIgLmtwbS52MS5PcGVyYXRpb25SZXN1bHQuQ29uZmxpY3RIABI0CghyZWplY3RlZBgFIAEoCzIgLmtwbS52MS5PcGVyYXRpb25SZXN1bHQuUmVqZWN0ZWRIABojCgdBcHBsaWVkEgsKA3NlcRgBIAEoBBILCgNyZXYYAiABKAQaFwoIQ29uZmxpY3QSCwoDcmV2GAEgASgEGjMKCFJlamVjdGVkEicKBnJlYXNvbhgBIAEoDjIXLmtwbS52MS5SZWplY3Rpb25SZWFzb25CCAoGcmVzdWx0Iu0BCgZDaGFuZ2USCwoDc2VxGAEgASgEEiMKBGtpbmQYAiABKA4yFS5rcG0udjEuT3BlcmF0aW9uS2luZBISCgpzdWJqZWN0X2lkGAMgASgJEgsKA3JldhgEIAEoBBIOCgZoZWFkZXIYBSABKAwSEQoJc2lnbmF0dXJlGAYgASgMEhAKCGVudmVsb3BlGAcgASgMEhIKCnN1cGVyc2VkZWQYCCABKAgSMAoMY29tbWl0dGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1tb3JlX2luX2JhdGNoGAogASgIIm4KCURldmljZUtleRIRCglkZXZpY2VfaWQYASABKAkSDgoGaGVhZGVyGAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDBINCgVlbnRyeRgEIAEoDBILCgNzZXEYBSABKAQSDwoHcmV2b2tlZBgGIAEoCCJVCgZLZXlzZXQSCwoDcmV2GAEgASgEEg4KBmhlYWRlchgCIAEoDBIRCglzaWduYXR1cmUYAyABKAwSDgoGa2V5c2V0GAQgASgMEgsKA3NlcRgFIAEoBCqcAQoNT3BlcmF0aW9uS2luZBIeChpPUEVSQVRJT05fS0lORF9VTlNQRUNJRklFRBAAEhYKEk9QRVJBVElPTl9LSU5EX1BVVBABEhkKFU9QRVJBVElPTl9LSU5EX0RFTEVURRACEh0KGU9QRVJBVElPTl9LSU5EX0RFVklDRV9LRVkQAxIZChVPUEVSQVRJT05fS0lORF9LRVlTRVQQBCqsAwoPUmVqZWN0aW9uUmVhc29uEiAKHFJFSkVDVElPTl9SRUFTT05fVU5TUEVDSUZJRUQQABIkCiBSRUpFQ1RJT05fUkVBU09OX0hFQURFUl9NSVNNQVRDSBABEiAKHFJFSkVDVElPTl9SRUFTT05fREVWSUNFX0ZPUksQAhIoCiRSRUpFQ1RJT05fUkVBU09OX0RFVklDRV9OT1RfRU5ST0xMRUQQAxIjCh9SRUpFQ1RJT05fUkVBU09OX0VQT0NIX01JU01BVENIEAQSIwofUkVKRUNUSU9OX1JFQVNPTl9RVU9UQV9FWENFRURFRBAFEiQKIFJFSkVDVElPTl9SRUFTT05fU1VCSkVDVF9JTlZBTElEEAYSIwofUkVKRUNUSU9OX1JFQVNPTl9BVE9NSUNfQUJPUlRFRBAHEiUKIVJFSkVDVElPTl9SRUFTT05fUkVTVUxUX0ZPUkdPVFRFThAIEikKJVJFSkVDVElPTl9SRUFTT05fT0JTRVJWQVRJT05fTUlTTUFUQ0gQCRIeChpSRUpFQ1RJT05fUkVBU09OX0tFWVNfSEVMRBAKQgmqAgZLcG0uVjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_kpm_v1_constraints]);
+  fileDesc("ChJrcG0vdjEvdmF1bHQucHJvdG8SBmtwbS52MSKQAgoJT3BlcmF0aW9uEiAKBm9wX3NlcRgBIAEoBEIQorsYDAgBQP//////////fxIZCgVvcF9pZBgCIAEoCUIKorsYBggBEAEgJBIeCgpzdWJqZWN0X2lkGAMgASgJQgqiuxgGCAEQASAkEiAKCGJhc2VfcmV2GAQgASgEQg6iuxgKQP7/////////fxIrCgRraW5kGAUgASgOMhUua3BtLnYxLk9wZXJhdGlvbktpbmRCBqK7GAIIARIcCgZoZWFkZXIYBiABKAxCDKK7GAgIARjqASDqCRIdCglzaWduYXR1cmUYByABKAxCCqK7GAYIARhAIEASGgoIZW52ZWxvcGUYCCABKAxCCKK7GAQggIAQIuICCg9PcGVyYXRpb25SZXN1bHQSDQoFb3BfaWQYASABKAkSDgoGb3Bfc2VxGAIgASgEEjIKB2FwcGxpZWQYAyABKAsyHy5rcG0udjEuT3BlcmF0aW9uUmVzdWx0LkFwcGxpZWRIABI0Cghjb25mbGljdBgEIAEoCzIgLmtwbS52MS5PcGVyYXRpb25SZXN1bHQuQ29uZmxpY3RIABI0CghyZWplY3RlZBgFIAEoCzIgLmtwbS52MS5PcGVyYXRpb25SZXN1bHQuUmVqZWN0ZWRIABo4CgdBcHBsaWVkEgsKA3NlcRgBIAEoBBILCgNyZXYYAiABKAQSEwoLbmVhcmx5X2Z1bGwYAyABKAgaFwoIQ29uZmxpY3QSCwoDcmV2GAEgASgEGjMKCFJlamVjdGVkEicKBnJlYXNvbhgBIAEoDjIXLmtwbS52MS5SZWplY3Rpb25SZWFzb25CCAoGcmVzdWx0Iu0BCgZDaGFuZ2USCwoDc2VxGAEgASgEEiMKBGtpbmQYAiABKA4yFS5rcG0udjEuT3BlcmF0aW9uS2luZBISCgpzdWJqZWN0X2lkGAMgASgJEgsKA3JldhgEIAEoBBIOCgZoZWFkZXIYBSABKAwSEQoJc2lnbmF0dXJlGAYgASgMEhAKCGVudmVsb3BlGAcgASgMEhIKCnN1cGVyc2VkZWQYCCABKAgSMAoMY29tbWl0dGVkX2F0GAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCg1tb3JlX2luX2JhdGNoGAogASgIIrYBCghSZXZpc2lvbhILCgNyZXYYASABKAQSCwoDc2VxGAIgASgEEiMKBGtpbmQYAyABKA4yFS5rcG0udjEuT3BlcmF0aW9uS2luZBIOCgZoZWFkZXIYBCABKAwSEQoJc2lnbmF0dXJlGAUgASgMEhYKDmVudmVsb3BlX2J5dGVzGAYgASgNEjAKDGNvbW1pdHRlZF9hdBgHIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAisQEKC1RyYXNoZWRJdGVtEg8KB2l0ZW1faWQYASABKAkSCwoDcmV2GAIgASgEEhYKDnJlc3RvcmFibGVfcmV2GAMgASgEEi4KCmRlbGV0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCXB1cmdlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFYnl0ZXMYBiABKAQibgoJRGV2aWNlS2V5EhEKCWRldmljZV9pZBgBIAEoCRIOCgZoZWFkZXIYAiABKAwSEQoJc2lnbmF0dXJlGAMgASgMEg0KBWVudHJ5GAQgASgMEgsKA3NlcRgFIAEoBBIPCgdyZXZva2VkGAYgASgIIlUKBktleXNldBILCgNyZXYYASABKAQSDgoGaGVhZGVyGAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDBIOCgZrZXlzZXQYBCABKAwSCwoDc2VxGAUgASgEKsIBCg1PcGVyYXRpb25LaW5kEh4KGk9QRVJBVElPTl9LSU5EX1VOU1BFQ0lGSUVEEAASFgoST1BFUkFUSU9OX0tJTkRfUFVUEAESGQoVT1BFUkFUSU9OX0tJTkRfREVMRVRFEAISHQoZT1BFUkFUSU9OX0tJTkRfREVWSUNFX0tFWRADEhkKFU9QRVJBVElPTl9LSU5EX0tFWVNFVBAEEiQKIE9QRVJBVElPTl9LSU5EX0RFVklDRV9SRVZPQ0FUSU9OEAUq1QMKD1JlamVjdGlvblJlYXNvbhIgChxSRUpFQ1RJT05fUkVBU09OX1VOU1BFQ0lGSUVEEAASJAogUkVKRUNUSU9OX1JFQVNPTl9IRUFERVJfTUlTTUFUQ0gQARIgChxSRUpFQ1RJT05fUkVBU09OX0RFVklDRV9GT1JLEAISKAokUkVKRUNUSU9OX1JFQVNPTl9ERVZJQ0VfTk9UX0VOUk9MTEVEEAMSIwofUkVKRUNUSU9OX1JFQVNPTl9FUE9DSF9NSVNNQVRDSBAEEiMKH1JFSkVDVElPTl9SRUFTT05fUVVPVEFfRVhDRUVERUQQBRIkCiBSRUpFQ1RJT05fUkVBU09OX1NVQkpFQ1RfSU5WQUxJRBAGEiMKH1JFSkVDVElPTl9SRUFTT05fQVRPTUlDX0FCT1JURUQQBxIlCiFSRUpFQ1RJT05fUkVBU09OX1JFU1VMVF9GT1JHT1RURU4QCBIpCiVSRUpFQ1RJT05fUkVBU09OX09CU0VSVkFUSU9OX01JU01BVENIEAkSHgoaUkVKRUNUSU9OX1JFQVNPTl9LRVlTX0hFTEQQChInCiNSRUpFQ1RJT05fUkVBU09OX0FUVEFDSE1FTlRfTUlTU0lORxALQgmqAgZLcG0uVjFiBnByb3RvMw", [file_google_protobuf_timestamp, file_kpm_v1_constraints]);
 
 /**
  * One signed write to the vault's log. The device makes header, envelope and
@@ -75,7 +75,7 @@ export type Operation = Message<"kpm.v1.Operation"> & {
   signature: Uint8Array;
 
   /**
-   * Ciphertext of an item, a directory entry or a keyset; empty for a deletion. At most 256 KiB.
+   * Ciphertext of an item, a directory entry, a keyset or a device's revocation; empty for a deletion. At most 256 KiB.
    *
    * @generated from field: bytes envelope = 8;
    */
@@ -168,6 +168,13 @@ export type OperationResult_Applied = Message<"kpm.v1.OperationResult.Applied"> 
    * @generated from field: uint64 rev = 2;
    */
   rev: bigint;
+
+  /**
+   * The vault is above 90 % of its quota of bytes or items: time to tell the person, before anything is refused.
+   *
+   * @generated from field: bool nearly_full = 3;
+   */
+  nearlyFull: boolean;
 };
 
 /**
@@ -305,6 +312,125 @@ export const ChangeSchema: GenMessage<Change> = /*@__PURE__*/
   messageDesc(file_kpm_v1_vault, 2);
 
 /**
+ * A revision of an item, without its envelope.
+ *
+ * @generated from message kpm.v1.Revision
+ */
+export type Revision = Message<"kpm.v1.Revision"> & {
+  /**
+   * Its number, from 1.
+   *
+   * @generated from field: uint64 rev = 1;
+   */
+  rev: bigint;
+
+  /**
+   * Its place in the log.
+   *
+   * @generated from field: uint64 seq = 2;
+   */
+  seq: bigint;
+
+  /**
+   * PUT, or DELETE for a tombstone.
+   *
+   * @generated from field: kpm.v1.OperationKind kind = 3;
+   */
+  kind: OperationKind;
+
+  /**
+   * The signed header as its author sent it.
+   *
+   * @generated from field: bytes header = 4;
+   */
+  header: Uint8Array;
+
+  /**
+   * The author's signature over the header.
+   *
+   * @generated from field: bytes signature = 5;
+   */
+  signature: Uint8Array;
+
+  /**
+   * Bytes of its envelope; 0 for a tombstone, and where it is no longer kept.
+   *
+   * @generated from field: uint32 envelope_bytes = 6;
+   */
+  envelopeBytes: number;
+
+  /**
+   * When the server committed it; for display only.
+   *
+   * @generated from field: google.protobuf.Timestamp committed_at = 7;
+   */
+  committedAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.Revision.
+ * Use `create(RevisionSchema)` to create a new message.
+ */
+export const RevisionSchema: GenMessage<Revision> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault, 3);
+
+/**
+ * A deleted item whose newest revisions are still kept.
+ *
+ * @generated from message kpm.v1.TrashedItem
+ */
+export type TrashedItem = Message<"kpm.v1.TrashedItem"> & {
+  /**
+   * The item.
+   *
+   * @generated from field: string item_id = 1;
+   */
+  itemId: string;
+
+  /**
+   * The tombstone's revision: a PUT on it brings the item back.
+   *
+   * @generated from field: uint64 rev = 2;
+   */
+  rev: bigint;
+
+  /**
+   * The newest revision before the tombstone whose envelope is kept.
+   *
+   * @generated from field: uint64 restorable_rev = 3;
+   */
+  restorableRev: bigint;
+
+  /**
+   * When the server committed the deletion; for display only.
+   *
+   * @generated from field: google.protobuf.Timestamp deleted_at = 4;
+   */
+  deletedAt?: Timestamp | undefined;
+
+  /**
+   * When its envelopes are removed for good.
+   *
+   * @generated from field: google.protobuf.Timestamp purges_at = 5;
+   */
+  purgesAt?: Timestamp | undefined;
+
+  /**
+   * Bytes of its envelopes that are kept.
+   *
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message kpm.v1.TrashedItem.
+ * Use `create(TrashedItemSchema)` to create a new message.
+ */
+export const TrashedItemSchema: GenMessage<TrashedItem> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault, 4);
+
+/**
  * A device's entry in the device directory.
  *
  * @generated from message kpm.v1.DeviceKey
@@ -358,7 +484,7 @@ export type DeviceKey = Message<"kpm.v1.DeviceKey"> & {
  * Use `create(DeviceKeySchema)` to create a new message.
  */
 export const DeviceKeySchema: GenMessage<DeviceKey> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault, 3);
+  messageDesc(file_kpm_v1_vault, 5);
 
 /**
  * The wrapped keys of a vault.
@@ -407,7 +533,7 @@ export type Keyset = Message<"kpm.v1.Keyset"> & {
  * Use `create(KeysetSchema)` to create a new message.
  */
 export const KeysetSchema: GenMessage<Keyset> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault, 4);
+  messageDesc(file_kpm_v1_vault, 6);
 
 /**
  * What an operation does to its subject.
@@ -444,11 +570,19 @@ export enum OperationKind {
   DEVICE_KEY = 3,
 
   /**
-   * Replaces the keyset (compare-and-set by base_rev). The subject is the vault.
+   * Replaces the keyset (compare-and-set by base_rev). The subject is the vault. Its header may name the next key epoch,
+   * which begins with it: operations of an older epoch are refused from then on.
    *
    * @generated from enum value: OPERATION_KIND_KEYSET = 4;
    */
   KEYSET = 4,
+
+  /**
+   * Ends a device's part in the log: clients accept nothing of it that comes later. The subject is an id of its own.
+   *
+   * @generated from enum value: OPERATION_KIND_DEVICE_REVOCATION = 5;
+   */
+  DEVICE_REVOCATION = 5,
 }
 
 /**
@@ -540,6 +674,13 @@ export enum RejectionReason {
    * @generated from enum value: REJECTION_REASON_KEYS_HELD = 10;
    */
   KEYS_HELD = 10,
+
+  /**
+   * The header names an attachment that has not been uploaded whole, or is gone.
+   *
+   * @generated from enum value: REJECTION_REASON_ATTACHMENT_MISSING = 11;
+   */
+  ATTACHMENT_MISSING = 11,
 }
 
 /**

@@ -13,7 +13,7 @@ import type { SecurityEvent } from "./security_pb.js";
 import { file_kpm_v1_security } from "./security_pb.js";
 import type { DeviceProof } from "./session_pb.js";
 import { file_kpm_v1_session } from "./session_pb.js";
-import type { Change, DeviceKey, Keyset, Operation, OperationResult } from "./vault_pb.js";
+import type { Change, DeviceKey, Keyset, Operation, OperationResult, Revision, TrashedItem } from "./vault_pb.js";
 import { file_kpm_v1_vault } from "./vault_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -21,7 +21,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file kpm/v1/vault_service.proto.
  */
 export const file_kpm_v1_vault_service: GenFile = /*@__PURE__*/
-  fileDesc("ChprcG0vdjEvdmF1bHRfc2VydmljZS5wcm90bxIGa3BtLnYxIjIKD0dldFZhdWx0UmVxdWVzdBIfCgdtaW5fc2VxGAEgASgEQg6iuxgKQP//////////fyLdAQoQR2V0VmF1bHRSZXNwb25zZRIQCgh2YXVsdF9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEEhEKCWtleV9lcG9jaBgDIAEoDRIQCghoZWFkX3NlcRgEIAEoBBIVCg1jb21wYWN0ZWRfc2VxGAUgASgEEhIKCmNoYWluX2hhc2gYBiABKAwSHgoGa2V5c2V0GAcgASgLMg4ua3BtLnYxLktleXNldBIzCg9rZXlzX2hlbGRfdW50aWwYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKEFB1dEtleXNldFJlcXVlc3QSLAoJb3BlcmF0aW9uGAEgASgLMhEua3BtLnYxLk9wZXJhdGlvbkIGorsYAggBIjwKEVB1dEtleXNldFJlc3BvbnNlEicKBnJlc3VsdBgBIAEoCzIXLmtwbS52MS5PcGVyYXRpb25SZXN1bHQiRwoXUHVibGlzaERldmljZUtleVJlcXVlc3QSLAoJb3BlcmF0aW9uGAEgASgLMhEua3BtLnYxLk9wZXJhdGlvbkIGorsYAggBIkMKGFB1Ymxpc2hEZXZpY2VLZXlSZXNwb25zZRInCgZyZXN1bHQYASABKAsyFy5rcG0udjEuT3BlcmF0aW9uUmVzdWx0Ik8KFUxpc3REZXZpY2VLZXlzUmVxdWVzdBIZCglwYWdlX3NpemUYASABKAVCBqK7GAJAZBIbCgpwYWdlX3Rva2VuGAIgASgJQgeiuxgDIIACIlkKFkxpc3REZXZpY2VLZXlzUmVzcG9uc2USJgoLZGV2aWNlX2tleXMYASADKAsyES5rcG0udjEuRGV2aWNlS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIRCg9HZXRVc2FnZVJlcXVlc3QiVgoQR2V0VXNhZ2VSZXNwb25zZRINCgVpdGVtcxgBIAEoBBIRCgltYXhfaXRlbXMYAiABKAQSDQoFYnl0ZXMYAyABKAQSEQoJbWF4X2J5dGVzGAQgASgEIk4KC1B1c2hSZXF1ZXN0Ei8KCm9wZXJhdGlvbnMYASADKAsyES5rcG0udjEuT3BlcmF0aW9uQgiiuxgECAEoQBIOCgZhdG9taWMYAiABKAgiOAoMUHVzaFJlc3BvbnNlEigKB3Jlc3VsdHMYASADKAsyFy5rcG0udjEuT3BlcmF0aW9uUmVzdWx0InAKDFdhdGNoUmVxdWVzdBIiCgpnZW5lcmF0aW9uGAEgASgEQg6iuxgKQP//////////fxIeCgZjdXJzb3IYAiABKARCDqK7GApA//////////9/EhwKCmNoYWluX2hhc2gYAyABKAxCCKK7GAQYICAgIqwCCg1XYXRjaFJlc3BvbnNlEiIKB3dlbGNvbWUYASABKAsyDy5rcG0udjEuV2VsY29tZUgAEiIKB2NoYW5nZXMYAiABKAsyDy5rcG0udjEuQ2hhbmdlc0gAEiUKCWNhdWdodF91cBgDIAEoCzIQLmtwbS52MS5DYXVnaHRVcEgAEhwKBHBpbmcYBCABKAsyDC5rcG0udjEuUGluZ0gAEjEKD3Jlc3luY19yZXF1aXJlZBgFIAEoCzIWLmtwbS52MS5SZXN5bmNSZXF1aXJlZEgAEiEKB2dvX2F3YXkYBiABKAsyDi5rcG0udjEuR29Bd2F5SAASLwoOc2VjdXJpdHlfZXZlbnQYByABKAsyFS5rcG0udjEuU2VjdXJpdHlFdmVudEgAQgcKBWV2ZW50IuMBCgtTeW5jUmVxdWVzdBIeCgVoZWxsbxgBIAEoCzINLmtwbS52MS5IZWxsb0gAEhwKBHB1c2gYAiABKAsyDC5rcG0udjEuUHVzaEgAEhoKA2FjaxgDIAEoCzILLmtwbS52MS5BY2tIABIcCgRwb25nGAQgASgLMgwua3BtLnYxLlBvbmdIABIgCgZyZWF1dGgYBSABKAsyDi5rcG0udjEuUmVhdXRoSAASKQoLcmV2b2tlZF9hY2sYBiABKAsyEi5rcG0udjEuUmV2b2tlZEFja0gAQg8KB21lc3NhZ2USBLC7GAEisAMKDFN5bmNSZXNwb25zZRIiCgd3ZWxjb21lGAEgASgLMg8ua3BtLnYxLldlbGNvbWVIABIiCgdjaGFuZ2VzGAIgASgLMg8ua3BtLnYxLkNoYW5nZXNIABIlCgljYXVnaHRfdXAYAyABKAsyEC5rcG0udjEuQ2F1Z2h0VXBIABIsCglvcF9yZXN1bHQYBCABKAsyFy5rcG0udjEuT3BlcmF0aW9uUmVzdWx0SAASHAoEcGluZxgFIAEoCzIMLmtwbS52MS5QaW5nSAASLwoOdG9rZW5fZXhwaXJpbmcYBiABKAsyFS5rcG0udjEuVG9rZW5FeHBpcmluZ0gAEjEKD3Jlc3luY19yZXF1aXJlZBgHIAEoCzIWLmtwbS52MS5SZXN5bmNSZXF1aXJlZEgAEiEKB2dvX2F3YXkYCCABKAsyDi5rcG0udjEuR29Bd2F5SAASIgoHcmV2b2tlZBgJIAEoCzIPLmtwbS52MS5SZXZva2VkSAASLwoOc2VjdXJpdHlfZXZlbnQYCiABKAsyFS5rcG0udjEuU2VjdXJpdHlFdmVudEgAQgkKB21lc3NhZ2Ui0gEKBUhlbGxvEhoKCHZlcnNpb25zGAEgAygNQgiiuxgECAEoEBIiCgpnZW5lcmF0aW9uGAIgASgEQg6iuxgKQP//////////fxIeCgZjdXJzb3IYAyABKARCDqK7GApA//////////9/EhwKCmNoYWluX2hhc2gYBCABKAxCCKK7GAQYICAgEh8KB21pbl9zZXEYBSABKARCDqK7GApA//////////9/EioKBXByb29mGAYgASgLMhMua3BtLnYxLkRldmljZVByb29mQgaiuxgCCAEihAIKB1dlbGNvbWUSDwoHdmVyc2lvbhgBIAEoDRISCgpnZW5lcmF0aW9uGAIgASgEEhAKCGhlYWRfc2VxGAMgASgEEhUKDWNvbXBhY3RlZF9zZXEYBCABKAQSEwoLbGFzdF9vcF9zZXEYBSABKAQSEQoJa2V5X2Vwb2NoGAYgASgNEiQKBmxpbWl0cxgHIAEoCzIULmtwbS52MS5TdHJlYW1MaW1pdHMSLAoJaGVhcnRiZWF0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi8KC3NlcnZlcl90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCLuAQoMU3RyZWFtTGltaXRzEh8KF21heF9vcGVyYXRpb25zX3Blcl9wdXNoGAEgASgNEiAKGG1heF9vcGVyYXRpb25zX2luX2ZsaWdodBgCIAEoDRIaChJtYXhfZW52ZWxvcGVfYnl0ZXMYAyABKA0SIgoabWF4X3VuYWNrbm93bGVkZ2VkX2NoYW5nZXMYBCABKA0SIAoYbWF4X3VuYWNrbm93bGVkZ2VkX2J5dGVzGAUgASgNEjkKFnVuYWNrbm93bGVkZ2VkX3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iTgoHQ2hhbmdlcxIQCghwcmV2X3NlcRgBIAEoBBIfCgdlbnRyaWVzGAIgAygLMg4ua3BtLnYxLkNoYW5nZRIQCghsYXN0X3NlcRgDIAEoBCIXCghDYXVnaHRVcBILCgNzZXEYASABKAQiRwoEUHVzaBIvCgpvcGVyYXRpb25zGAEgAygLMhEua3BtLnYxLk9wZXJhdGlvbkIIorsYBAgBKEASDgoGYXRvbWljGAIgASgIIiQKA0FjaxIdCgNzZXEYASABKARCEKK7GAwIAUD//////////38iGAoEUGluZxIQCghoZWFkX3NlcRgBIAEoBCIGCgRQb25nIj8KDVRva2VuRXhwaXJpbmcSLgoKZXhwaXJlc19hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVQoGUmVhdXRoEh8KDGFjY2Vzc190b2tlbhgBIAEoCUIJorsYBQgBIIACEioKBXByb29mGAIgASgLMhMua3BtLnYxLkRldmljZVByb29mQgaiuxgCCAEiXAoOUmVzeW5jUmVxdWlyZWQSJAoGcmVhc29uGAEgASgOMhQua3BtLnYxLlJlc3luY1JlYXNvbhISCgpnZW5lcmF0aW9uGAIgASgEEhAKCGhlYWRfc2VxGAMgASgEIl4KBkdvQXdheRIkCgZyZWFzb24YASABKA4yFC5rcG0udjEuR29Bd2F5UmVhc29uEi4KC3JldHJ5X2FmdGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjAKB1Jldm9rZWQSJQoGcmVhc29uGAEgASgOMhUua3BtLnYxLlJldm9rZWRSZWFzb24iDAoKUmV2b2tlZEFjayqyAQoMUmVzeW5jUmVhc29uEh0KGVJFU1lOQ19SRUFTT05fVU5TUEVDSUZJRUQQABIkCiBSRVNZTkNfUkVBU09OX0dFTkVSQVRJT05fQ0hBTkdFRBABEh4KGlJFU1lOQ19SRUFTT05fQ1VSU09SX0FIRUFEEAISIAocUkVTWU5DX1JFQVNPTl9DSEFJTl9NSVNNQVRDSBADEhsKF1JFU1lOQ19SRUFTT05fQ09NUEFDVEVEEAQqpgEKDEdvQXdheVJlYXNvbhIeChpHT19BV0FZX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF0dPX0FXQVlfUkVBU09OX0RSQUlOSU5HEAESGwoXR09fQVdBWV9SRUFTT05fUkVQTEFDRUQQAhIgChxHT19BV0FZX1JFQVNPTl9UT0tFTl9FWFBJUkVEEAMSGgoWR09fQVdBWV9SRUFTT05fU1RBTExFRBAEKqYCCg1SZXZva2VkUmVhc29uEh4KGlJFVk9LRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZUkVWT0tFRF9SRUFTT05fU0lHTkVEX09VVBABEiEKHVJFVk9LRURfUkVBU09OX0RFVklDRV9SRVZPS0VEEAISHwobUkVWT0tFRF9SRUFTT05fVE9LRU5fUkVVU0VEEAMSIgoeUkVWT0tFRF9SRUFTT05fQUNDT1VOVF9SRU1PVkVEEAQSIwofUkVWT0tFRF9SRUFTT05fUEFTU1dPUkRfQ0hBTkdFRBAFEiMKH1JFVk9LRURfUkVBU09OX0FDQ09VTlRfREVMRVRJT04QBhIkCiBSRVZPS0VEX1JFQVNPTl9BQ0NPVU5UX1NVU1BFTkRFRBAHMtQECgxWYXVsdFNlcnZpY2USRgoIR2V0VmF1bHQSFy5rcG0udjEuR2V0VmF1bHRSZXF1ZXN0Ghgua3BtLnYxLkdldFZhdWx0UmVzcG9uc2UiB5ACAai7GAMSRgoJUHV0S2V5c2V0Ehgua3BtLnYxLlB1dEtleXNldFJlcXVlc3QaGS5rcG0udjEuUHV0S2V5c2V0UmVzcG9uc2UiBKi7GAMSWwoQUHVibGlzaERldmljZUtleRIfLmtwbS52MS5QdWJsaXNoRGV2aWNlS2V5UmVxdWVzdBogLmtwbS52MS5QdWJsaXNoRGV2aWNlS2V5UmVzcG9uc2UiBKi7GAMSWAoOTGlzdERldmljZUtleXMSHS5rcG0udjEuTGlzdERldmljZUtleXNSZXF1ZXN0Gh4ua3BtLnYxLkxpc3REZXZpY2VLZXlzUmVzcG9uc2UiB5ACAai7GAMSOwoEU3luYxITLmtwbS52MS5TeW5jUmVxdWVzdBoULmtwbS52MS5TeW5jUmVzcG9uc2UiBKi7GAMoATABEj8KBVdhdGNoEhQua3BtLnYxLldhdGNoUmVxdWVzdBoVLmtwbS52MS5XYXRjaFJlc3BvbnNlIgeQAgGouxgDMAESNwoEUHVzaBITLmtwbS52MS5QdXNoUmVxdWVzdBoULmtwbS52MS5QdXNoUmVzcG9uc2UiBKi7GAMSRgoIR2V0VXNhZ2USFy5rcG0udjEuR2V0VXNhZ2VSZXF1ZXN0Ghgua3BtLnYxLkdldFVzYWdlUmVzcG9uc2UiB5ACAai7GANCCaoCBktwbS5WMWIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_kpm_v1_constraints, file_kpm_v1_security, file_kpm_v1_session, file_kpm_v1_vault]);
+  fileDesc("ChprcG0vdjEvdmF1bHRfc2VydmljZS5wcm90bxIGa3BtLnYxIjIKD0dldFZhdWx0UmVxdWVzdBIfCgdtaW5fc2VxGAEgASgEQg6iuxgKQP//////////fyLdAQoQR2V0VmF1bHRSZXNwb25zZRIQCgh2YXVsdF9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEEhEKCWtleV9lcG9jaBgDIAEoDRIQCghoZWFkX3NlcRgEIAEoBBIVCg1jb21wYWN0ZWRfc2VxGAUgASgEEhIKCmNoYWluX2hhc2gYBiABKAwSHgoGa2V5c2V0GAcgASgLMg4ua3BtLnYxLktleXNldBIzCg9rZXlzX2hlbGRfdW50aWwYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIkAKEFB1dEtleXNldFJlcXVlc3QSLAoJb3BlcmF0aW9uGAEgASgLMhEua3BtLnYxLk9wZXJhdGlvbkIGorsYAggBIjwKEVB1dEtleXNldFJlc3BvbnNlEicKBnJlc3VsdBgBIAEoCzIXLmtwbS52MS5PcGVyYXRpb25SZXN1bHQiRwoXUHVibGlzaERldmljZUtleVJlcXVlc3QSLAoJb3BlcmF0aW9uGAEgASgLMhEua3BtLnYxLk9wZXJhdGlvbkIGorsYAggBIkMKGFB1Ymxpc2hEZXZpY2VLZXlSZXNwb25zZRInCgZyZXN1bHQYASABKAsyFy5rcG0udjEuT3BlcmF0aW9uUmVzdWx0Ik8KFUxpc3REZXZpY2VLZXlzUmVxdWVzdBIZCglwYWdlX3NpemUYASABKAVCBqK7GAJAZBIbCgpwYWdlX3Rva2VuGAIgASgJQgeiuxgDIIACIlkKFkxpc3REZXZpY2VLZXlzUmVzcG9uc2USJgoLZGV2aWNlX2tleXMYASADKAsyES5rcG0udjEuRGV2aWNlS2V5EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJbChhQdWJsaXNoQ2hlY2twb2ludFJlcXVlc3QSIAoKY2hlY2twb2ludBgBIAEoDEIMorsYCAgBGJgBIJgBEh0KCXNpZ25hdHVyZRgCIAEoDEIKorsYBggBGEAgQCIvChlQdWJsaXNoQ2hlY2twb2ludFJlc3BvbnNlEhIKCm5ld2VzdF9zZXEYASABKAQiawoUTGlzdFJldmlzaW9uc1JlcXVlc3QSGwoHaXRlbV9pZBgBIAEoCUIKorsYBggBEAEgJBIZCglwYWdlX3NpemUYAiABKAVCBqK7GAJAZBIbCgpwYWdlX3Rva2VuGAMgASgJQgeiuxgDIIACIlUKFUxpc3RSZXZpc2lvbnNSZXNwb25zZRIjCglyZXZpc2lvbnMYASADKAsyEC5rcG0udjEuUmV2aXNpb24SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJIlAKEkdldFJldmlzaW9uUmVxdWVzdBIbCgdpdGVtX2lkGAEgASgJQgqiuxgGCAEQASAkEh0KA3JldhgCIAEoBEIQorsYDAgBQP//////////fyI3ChNHZXRSZXZpc2lvblJlc3BvbnNlEiAKCHJldmlzaW9uGAEgASgLMg4ua3BtLnYxLkNoYW5nZSJKChBMaXN0VHJhc2hSZXF1ZXN0EhkKCXBhZ2Vfc2l6ZRgBIAEoBUIGorsYAkBkEhsKCnBhZ2VfdG9rZW4YAiABKAlCB6K7GAMggAIiUAoRTGlzdFRyYXNoUmVzcG9uc2USIgoFaXRlbXMYASADKAsyEy5rcG0udjEuVHJhc2hlZEl0ZW0SFwoPbmV4dF9wYWdlX3Rva2VuGAIgASgJImwKEEF0dGFjaG1lbnRVcGxvYWQSIQoNYXR0YWNobWVudF9pZBgBIAEoCUIKorsYBggBEAEgJBIZCgRzaXplGAIgASgEQguiuxgHCAFAwIyAGRIaCgZzaGEyNTYYAyABKAxCCqK7GAYIARggICAiZwoXVXBsb2FkQXR0YWNobWVudFJlcXVlc3QSJAoFc3RhcnQYASABKAsyEy5rcG0udjEuVXBsb2FkU3RhcnRIABIYCgRkYXRhGAIgASgMQgiiuxgEIJCAIEgAQgwKBHBhcnQSBLC7GAEiWgoLVXBsb2FkU3RhcnQSMAoGdXBsb2FkGAEgASgLMhgua3BtLnYxLkF0dGFjaG1lbnRVcGxvYWRCBqK7GAIIARIZCgZvZmZzZXQYAiABKARCCaK7GAVAwIyAGSI+ChhVcGxvYWRBdHRhY2htZW50UmVzcG9uc2USEAoIcmVjZWl2ZWQYASABKAQSEAoIY29tcGxldGUYAiABKAgiggEKGVB1dEF0dGFjaG1lbnRDaHVua1JlcXVlc3QSMAoGdXBsb2FkGAEgASgLMhgua3BtLnYxLkF0dGFjaG1lbnRVcGxvYWRCBqK7GAIIARIZCgZvZmZzZXQYAiABKARCCaK7GAVAwIyAGRIYCgRkYXRhGAMgASgMQgqiuxgGCAEgkIAgIkAKGlB1dEF0dGFjaG1lbnRDaHVua1Jlc3BvbnNlEhAKCHJlY2VpdmVkGAEgASgEEhAKCGNvbXBsZXRlGAIgASgIIj8KGkdldEF0dGFjaG1lbnRVcGxvYWRSZXF1ZXN0EiEKDWF0dGFjaG1lbnRfaWQYASABKAlCCqK7GAYIARABICQimwEKG0dldEF0dGFjaG1lbnRVcGxvYWRSZXNwb25zZRIoCgZ1cGxvYWQYASABKAsyGC5rcG0udjEuQXR0YWNobWVudFVwbG9hZBIQCghyZWNlaXZlZBgCIAEoBBIQCghjb21wbGV0ZRgDIAEoCBIuCgpleHBpcmVzX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ0ChlEb3dubG9hZEF0dGFjaG1lbnRSZXF1ZXN0EiEKDWF0dGFjaG1lbnRfaWQYASABKAlCCqK7GAYIARABICQSGQoGb2Zmc2V0GAIgASgEQgmiuxgFQMCMgBkSGQoGbGVuZ3RoGAMgASgEQgmiuxgFQMCMgBkiSAoaRG93bmxvYWRBdHRhY2htZW50UmVzcG9uc2USDgoGb2Zmc2V0GAEgASgEEgwKBGRhdGEYAiABKAwSDAoEc2l6ZRgDIAEoBCIRCg9HZXRVc2FnZVJlcXVlc3QihQEKEEdldFVzYWdlUmVzcG9uc2USDQoFaXRlbXMYASABKAQSEQoJbWF4X2l0ZW1zGAIgASgEEg0KBWJ5dGVzGAMgASgEEhEKCW1heF9ieXRlcxgEIAEoBBIYChBhdHRhY2htZW50X2J5dGVzGAUgASgEEhMKC25lYXJseV9mdWxsGAYgASgIIk4KC1B1c2hSZXF1ZXN0Ei8KCm9wZXJhdGlvbnMYASADKAsyES5rcG0udjEuT3BlcmF0aW9uQgiiuxgECAEoQBIOCgZhdG9taWMYAiABKAgiOAoMUHVzaFJlc3BvbnNlEigKB3Jlc3VsdHMYASADKAsyFy5rcG0udjEuT3BlcmF0aW9uUmVzdWx0IoIBCgxXYXRjaFJlcXVlc3QSIgoKZ2VuZXJhdGlvbhgBIAEoBEIOorsYCkD//////////38SHgoGY3Vyc29yGAIgASgEQg6iuxgKQP//////////fxIcCgpjaGFpbl9oYXNoGAMgASgMQgiiuxgEGCAgIBIQCghzbmFwc2hvdBgEIAEoCCK5AwoNV2F0Y2hSZXNwb25zZRIiCgd3ZWxjb21lGAEgASgLMg8ua3BtLnYxLldlbGNvbWVIABIiCgdjaGFuZ2VzGAIgASgLMg8ua3BtLnYxLkNoYW5nZXNIABIlCgljYXVnaHRfdXAYAyABKAsyEC5rcG0udjEuQ2F1Z2h0VXBIABIcCgRwaW5nGAQgASgLMgwua3BtLnYxLlBpbmdIABIxCg9yZXN5bmNfcmVxdWlyZWQYBSABKAsyFi5rcG0udjEuUmVzeW5jUmVxdWlyZWRIABIhCgdnb19hd2F5GAYgASgLMg4ua3BtLnYxLkdvQXdheUgAEi8KDnNlY3VyaXR5X2V2ZW50GAcgASgLMhUua3BtLnYxLlNlY3VyaXR5RXZlbnRIABIvCg5zbmFwc2hvdF9iZWdpbhgIIAEoCzIVLmtwbS52MS5TbmFwc2hvdEJlZ2luSAASLQoNc25hcHNob3Rfcm93cxgJIAEoCzIULmtwbS52MS5TbmFwc2hvdFJvd3NIABIrCgxzbmFwc2hvdF9lbmQYCiABKAsyEy5rcG0udjEuU25hcHNob3RFbmRIAEIHCgVldmVudCLjAQoLU3luY1JlcXVlc3QSHgoFaGVsbG8YASABKAsyDS5rcG0udjEuSGVsbG9IABIcCgRwdXNoGAIgASgLMgwua3BtLnYxLlB1c2hIABIaCgNhY2sYAyABKAsyCy5rcG0udjEuQWNrSAASHAoEcG9uZxgEIAEoCzIMLmtwbS52MS5Qb25nSAASIAoGcmVhdXRoGAUgASgLMg4ua3BtLnYxLlJlYXV0aEgAEikKC3Jldm9rZWRfYWNrGAYgASgLMhIua3BtLnYxLlJldm9rZWRBY2tIAEIPCgdtZXNzYWdlEgSwuxgBIr0ECgxTeW5jUmVzcG9uc2USIgoHd2VsY29tZRgBIAEoCzIPLmtwbS52MS5XZWxjb21lSAASIgoHY2hhbmdlcxgCIAEoCzIPLmtwbS52MS5DaGFuZ2VzSAASJQoJY2F1Z2h0X3VwGAMgASgLMhAua3BtLnYxLkNhdWdodFVwSAASLAoJb3BfcmVzdWx0GAQgASgLMhcua3BtLnYxLk9wZXJhdGlvblJlc3VsdEgAEhwKBHBpbmcYBSABKAsyDC5rcG0udjEuUGluZ0gAEi8KDnRva2VuX2V4cGlyaW5nGAYgASgLMhUua3BtLnYxLlRva2VuRXhwaXJpbmdIABIxCg9yZXN5bmNfcmVxdWlyZWQYByABKAsyFi5rcG0udjEuUmVzeW5jUmVxdWlyZWRIABIhCgdnb19hd2F5GAggASgLMg4ua3BtLnYxLkdvQXdheUgAEiIKB3Jldm9rZWQYCSABKAsyDy5rcG0udjEuUmV2b2tlZEgAEi8KDnNlY3VyaXR5X2V2ZW50GAogASgLMhUua3BtLnYxLlNlY3VyaXR5RXZlbnRIABIvCg5zbmFwc2hvdF9iZWdpbhgLIAEoCzIVLmtwbS52MS5TbmFwc2hvdEJlZ2luSAASLQoNc25hcHNob3Rfcm93cxgMIAEoCzIULmtwbS52MS5TbmFwc2hvdFJvd3NIABIrCgxzbmFwc2hvdF9lbmQYDSABKAsyEy5rcG0udjEuU25hcHNob3RFbmRIAEIJCgdtZXNzYWdlIuQBCgVIZWxsbxIaCgh2ZXJzaW9ucxgBIAMoDUIIorsYBAgBKBASIgoKZ2VuZXJhdGlvbhgCIAEoBEIOorsYCkD//////////38SHgoGY3Vyc29yGAMgASgEQg6iuxgKQP//////////fxIcCgpjaGFpbl9oYXNoGAQgASgMQgiiuxgEGCAgIBIfCgdtaW5fc2VxGAUgASgEQg6iuxgKQP//////////fxIqCgVwcm9vZhgGIAEoCzITLmtwbS52MS5EZXZpY2VQcm9vZkIGorsYAggBEhAKCHNuYXBzaG90GAcgASgIIrECCgdXZWxjb21lEg8KB3ZlcnNpb24YASABKA0SEgoKZ2VuZXJhdGlvbhgCIAEoBBIQCghoZWFkX3NlcRgDIAEoBBIVCg1jb21wYWN0ZWRfc2VxGAQgASgEEhMKC2xhc3Rfb3Bfc2VxGAUgASgEEhEKCWtleV9lcG9jaBgGIAEoDRIkCgZsaW1pdHMYByABKAsyFC5rcG0udjEuU3RyZWFtTGltaXRzEiwKCWhlYXJ0YmVhdBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgtzZXJ2ZXJfdGltZRgJIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLbmVhcmx5X2Z1bGwYCiABKAgSFgoOY2hlY2twb2ludF9zZXEYCyABKAQiUwoNU25hcHNob3RCZWdpbhINCgVhc19vZhgBIAEoBBISCgpjaGVja3BvaW50GAIgASgMEhEKCXNpZ25hdHVyZRgDIAEoDBIMCgRyb3dzGAQgASgEIiwKDFNuYXBzaG90Um93cxIcCgRyb3dzGAEgAygLMg4ua3BtLnYxLkNoYW5nZSIcCgtTbmFwc2hvdEVuZBINCgVhc19vZhgBIAEoBCLuAQoMU3RyZWFtTGltaXRzEh8KF21heF9vcGVyYXRpb25zX3Blcl9wdXNoGAEgASgNEiAKGG1heF9vcGVyYXRpb25zX2luX2ZsaWdodBgCIAEoDRIaChJtYXhfZW52ZWxvcGVfYnl0ZXMYAyABKA0SIgoabWF4X3VuYWNrbm93bGVkZ2VkX2NoYW5nZXMYBCABKA0SIAoYbWF4X3VuYWNrbm93bGVkZ2VkX2J5dGVzGAUgASgNEjkKFnVuYWNrbm93bGVkZ2VkX3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iTgoHQ2hhbmdlcxIQCghwcmV2X3NlcRgBIAEoBBIfCgdlbnRyaWVzGAIgAygLMg4ua3BtLnYxLkNoYW5nZRIQCghsYXN0X3NlcRgDIAEoBCIXCghDYXVnaHRVcBILCgNzZXEYASABKAQiRwoEUHVzaBIvCgpvcGVyYXRpb25zGAEgAygLMhEua3BtLnYxLk9wZXJhdGlvbkIIorsYBAgBKEASDgoGYXRvbWljGAIgASgIIiQKA0FjaxIdCgNzZXEYASABKARCEKK7GAwIAUD//////////38iGAoEUGluZxIQCghoZWFkX3NlcRgBIAEoBCIGCgRQb25nIj8KDVRva2VuRXhwaXJpbmcSLgoKZXhwaXJlc19hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiVQoGUmVhdXRoEh8KDGFjY2Vzc190b2tlbhgBIAEoCUIJorsYBQgBIIACEioKBXByb29mGAIgASgLMhMua3BtLnYxLkRldmljZVByb29mQgaiuxgCCAEiXAoOUmVzeW5jUmVxdWlyZWQSJAoGcmVhc29uGAEgASgOMhQua3BtLnYxLlJlc3luY1JlYXNvbhISCgpnZW5lcmF0aW9uGAIgASgEEhAKCGhlYWRfc2VxGAMgASgEIl4KBkdvQXdheRIkCgZyZWFzb24YASABKA4yFC5rcG0udjEuR29Bd2F5UmVhc29uEi4KC3JldHJ5X2FmdGVyGAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uIjAKB1Jldm9rZWQSJQoGcmVhc29uGAEgASgOMhUua3BtLnYxLlJldm9rZWRSZWFzb24iDAoKUmV2b2tlZEFjayqyAQoMUmVzeW5jUmVhc29uEh0KGVJFU1lOQ19SRUFTT05fVU5TUEVDSUZJRUQQABIkCiBSRVNZTkNfUkVBU09OX0dFTkVSQVRJT05fQ0hBTkdFRBABEh4KGlJFU1lOQ19SRUFTT05fQ1VSU09SX0FIRUFEEAISIAocUkVTWU5DX1JFQVNPTl9DSEFJTl9NSVNNQVRDSBADEhsKF1JFU1lOQ19SRUFTT05fQ09NUEFDVEVEEAQqpgEKDEdvQXdheVJlYXNvbhIeChpHT19BV0FZX1JFQVNPTl9VTlNQRUNJRklFRBAAEhsKF0dPX0FXQVlfUkVBU09OX0RSQUlOSU5HEAESGwoXR09fQVdBWV9SRUFTT05fUkVQTEFDRUQQAhIgChxHT19BV0FZX1JFQVNPTl9UT0tFTl9FWFBJUkVEEAMSGgoWR09fQVdBWV9SRUFTT05fU1RBTExFRBAEKqYCCg1SZXZva2VkUmVhc29uEh4KGlJFVk9LRURfUkVBU09OX1VOU1BFQ0lGSUVEEAASHQoZUkVWT0tFRF9SRUFTT05fU0lHTkVEX09VVBABEiEKHVJFVk9LRURfUkVBU09OX0RFVklDRV9SRVZPS0VEEAISHwobUkVWT0tFRF9SRUFTT05fVE9LRU5fUkVVU0VEEAMSIgoeUkVWT0tFRF9SRUFTT05fQUNDT1VOVF9SRU1PVkVEEAQSIwofUkVWT0tFRF9SRUFTT05fUEFTU1dPUkRfQ0hBTkdFRBAFEiMKH1JFVk9LRURfUkVBU09OX0FDQ09VTlRfREVMRVRJT04QBhIkCiBSRVZPS0VEX1JFQVNPTl9BQ0NPVU5UX1NVU1BFTkRFRBAHMroKCgxWYXVsdFNlcnZpY2USRgoIR2V0VmF1bHQSFy5rcG0udjEuR2V0VmF1bHRSZXF1ZXN0Ghgua3BtLnYxLkdldFZhdWx0UmVzcG9uc2UiB5ACAai7GAMSRgoJUHV0S2V5c2V0Ehgua3BtLnYxLlB1dEtleXNldFJlcXVlc3QaGS5rcG0udjEuUHV0S2V5c2V0UmVzcG9uc2UiBKi7GAMSWwoQUHVibGlzaERldmljZUtleRIfLmtwbS52MS5QdWJsaXNoRGV2aWNlS2V5UmVxdWVzdBogLmtwbS52MS5QdWJsaXNoRGV2aWNlS2V5UmVzcG9uc2UiBKi7GAMSWAoOTGlzdERldmljZUtleXMSHS5rcG0udjEuTGlzdERldmljZUtleXNSZXF1ZXN0Gh4ua3BtLnYxLkxpc3REZXZpY2VLZXlzUmVzcG9uc2UiB5ACAai7GAMSOwoEU3luYxITLmtwbS52MS5TeW5jUmVxdWVzdBoULmtwbS52MS5TeW5jUmVzcG9uc2UiBKi7GAMoATABEj8KBVdhdGNoEhQua3BtLnYxLldhdGNoUmVxdWVzdBoVLmtwbS52MS5XYXRjaFJlc3BvbnNlIgeQAgGouxgDMAESNwoEUHVzaBITLmtwbS52MS5QdXNoUmVxdWVzdBoULmtwbS52MS5QdXNoUmVzcG9uc2UiBKi7GAMSXgoRUHVibGlzaENoZWNrcG9pbnQSIC5rcG0udjEuUHVibGlzaENoZWNrcG9pbnRSZXF1ZXN0GiEua3BtLnYxLlB1Ymxpc2hDaGVja3BvaW50UmVzcG9uc2UiBKi7GAMSVQoNTGlzdFJldmlzaW9ucxIcLmtwbS52MS5MaXN0UmV2aXNpb25zUmVxdWVzdBodLmtwbS52MS5MaXN0UmV2aXNpb25zUmVzcG9uc2UiB5ACAai7GAMSTwoLR2V0UmV2aXNpb24SGi5rcG0udjEuR2V0UmV2aXNpb25SZXF1ZXN0Ghsua3BtLnYxLkdldFJldmlzaW9uUmVzcG9uc2UiB5ACAai7GAMSSQoJTGlzdFRyYXNoEhgua3BtLnYxLkxpc3RUcmFzaFJlcXVlc3QaGS5rcG0udjEuTGlzdFRyYXNoUmVzcG9uc2UiB5ACAai7GAMSXQoQVXBsb2FkQXR0YWNobWVudBIfLmtwbS52MS5VcGxvYWRBdHRhY2htZW50UmVxdWVzdBogLmtwbS52MS5VcGxvYWRBdHRhY2htZW50UmVzcG9uc2UiBKi7GAMoARJhChJQdXRBdHRhY2htZW50Q2h1bmsSIS5rcG0udjEuUHV0QXR0YWNobWVudENodW5rUmVxdWVzdBoiLmtwbS52MS5QdXRBdHRhY2htZW50Q2h1bmtSZXNwb25zZSIEqLsYAxJnChNHZXRBdHRhY2htZW50VXBsb2FkEiIua3BtLnYxLkdldEF0dGFjaG1lbnRVcGxvYWRSZXF1ZXN0GiMua3BtLnYxLkdldEF0dGFjaG1lbnRVcGxvYWRSZXNwb25zZSIHkAIBqLsYAxJmChJEb3dubG9hZEF0dGFjaG1lbnQSIS5rcG0udjEuRG93bmxvYWRBdHRhY2htZW50UmVxdWVzdBoiLmtwbS52MS5Eb3dubG9hZEF0dGFjaG1lbnRSZXNwb25zZSIHkAIBqLsYAzABEkYKCEdldFVzYWdlEhcua3BtLnYxLkdldFVzYWdlUmVxdWVzdBoYLmtwbS52MS5HZXRVc2FnZVJlc3BvbnNlIgeQAgGouxgDQgmqAgZLcG0uVjFiBnByb3RvMw", [file_google_protobuf_duration, file_google_protobuf_timestamp, file_kpm_v1_constraints, file_kpm_v1_security, file_kpm_v1_session, file_kpm_v1_vault]);
 
 /**
  * Asks where the vault stands.
@@ -255,6 +255,547 @@ export const ListDeviceKeysResponseSchema: GenMessage<ListDeviceKeysResponse> = 
   messageDesc(file_kpm_v1_vault_service, 7);
 
 /**
+ * A checkpoint.
+ *
+ * @generated from message kpm.v1.PublishCheckpointRequest
+ */
+export type PublishCheckpointRequest = Message<"kpm.v1.PublishCheckpointRequest"> & {
+  /**
+   * The statement: the fixed layout of docs/crypto.md.
+   *
+   * @generated from field: bytes checkpoint = 1;
+   */
+  checkpoint: Uint8Array;
+
+  /**
+   * ECDSA P-256 over it, 64 bytes r||s, by the calling device's key.
+   *
+   * @generated from field: bytes signature = 2;
+   */
+  signature: Uint8Array;
+};
+
+/**
+ * Describes the message kpm.v1.PublishCheckpointRequest.
+ * Use `create(PublishCheckpointRequestSchema)` to create a new message.
+ */
+export const PublishCheckpointRequestSchema: GenMessage<PublishCheckpointRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 8);
+
+/**
+ * The checkpoint is stored.
+ *
+ * @generated from message kpm.v1.PublishCheckpointResponse
+ */
+export type PublishCheckpointResponse = Message<"kpm.v1.PublishCheckpointResponse"> & {
+  /**
+   * The seq of the vault's newest checkpoint: this one's, or a newer one's.
+   *
+   * @generated from field: uint64 newest_seq = 1;
+   */
+  newestSeq: bigint;
+};
+
+/**
+ * Describes the message kpm.v1.PublishCheckpointResponse.
+ * Use `create(PublishCheckpointResponseSchema)` to create a new message.
+ */
+export const PublishCheckpointResponseSchema: GenMessage<PublishCheckpointResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 9);
+
+/**
+ * Asks for the revisions of an item.
+ *
+ * @generated from message kpm.v1.ListRevisionsRequest
+ */
+export type ListRevisionsRequest = Message<"kpm.v1.ListRevisionsRequest"> & {
+  /**
+   * The item.
+   *
+   * @generated from field: string item_id = 1;
+   */
+  itemId: string;
+
+  /**
+   * At most this many; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 2;
+   */
+  pageSize: number;
+
+  /**
+   * The next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 3;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListRevisionsRequest.
+ * Use `create(ListRevisionsRequestSchema)` to create a new message.
+ */
+export const ListRevisionsRequestSchema: GenMessage<ListRevisionsRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 10);
+
+/**
+ * A page of revisions.
+ *
+ * @generated from message kpm.v1.ListRevisionsResponse
+ */
+export type ListRevisionsResponse = Message<"kpm.v1.ListRevisionsResponse"> & {
+  /**
+   * Newest first.
+   *
+   * @generated from field: repeated kpm.v1.Revision revisions = 1;
+   */
+  revisions: Revision[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListRevisionsResponse.
+ * Use `create(ListRevisionsResponseSchema)` to create a new message.
+ */
+export const ListRevisionsResponseSchema: GenMessage<ListRevisionsResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 11);
+
+/**
+ * Asks for one revision.
+ *
+ * @generated from message kpm.v1.GetRevisionRequest
+ */
+export type GetRevisionRequest = Message<"kpm.v1.GetRevisionRequest"> & {
+  /**
+   * The item.
+   *
+   * @generated from field: string item_id = 1;
+   */
+  itemId: string;
+
+  /**
+   * The revision's number.
+   *
+   * @generated from field: uint64 rev = 2;
+   */
+  rev: bigint;
+};
+
+/**
+ * Describes the message kpm.v1.GetRevisionRequest.
+ * Use `create(GetRevisionRequestSchema)` to create a new message.
+ */
+export const GetRevisionRequestSchema: GenMessage<GetRevisionRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 12);
+
+/**
+ * The revision.
+ *
+ * @generated from message kpm.v1.GetRevisionResponse
+ */
+export type GetRevisionResponse = Message<"kpm.v1.GetRevisionResponse"> & {
+  /**
+   * As it stands in the log; superseded where its envelope is no longer kept.
+   *
+   * @generated from field: kpm.v1.Change revision = 1;
+   */
+  revision?: Change | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.GetRevisionResponse.
+ * Use `create(GetRevisionResponseSchema)` to create a new message.
+ */
+export const GetRevisionResponseSchema: GenMessage<GetRevisionResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 13);
+
+/**
+ * Asks for the trash.
+ *
+ * @generated from message kpm.v1.ListTrashRequest
+ */
+export type ListTrashRequest = Message<"kpm.v1.ListTrashRequest"> & {
+  /**
+   * At most this many; 0 means 50.
+   *
+   * @generated from field: int32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * The next_page_token of the page before; empty for the first.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListTrashRequest.
+ * Use `create(ListTrashRequestSchema)` to create a new message.
+ */
+export const ListTrashRequestSchema: GenMessage<ListTrashRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 14);
+
+/**
+ * A page of the trash.
+ *
+ * @generated from message kpm.v1.ListTrashResponse
+ */
+export type ListTrashResponse = Message<"kpm.v1.ListTrashResponse"> & {
+  /**
+   * Newest deletion first.
+   *
+   * @generated from field: repeated kpm.v1.TrashedItem items = 1;
+   */
+  items: TrashedItem[];
+
+  /**
+   * Empty on the last page.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message kpm.v1.ListTrashResponse.
+ * Use `create(ListTrashResponseSchema)` to create a new message.
+ */
+export const ListTrashResponseSchema: GenMessage<ListTrashResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 15);
+
+/**
+ * What is uploaded. An upload that was begun goes on with the same values.
+ *
+ * @generated from message kpm.v1.AttachmentUpload
+ */
+export type AttachmentUpload = Message<"kpm.v1.AttachmentUpload"> & {
+  /**
+   * The attachment's id, made by the client.
+   *
+   * @generated from field: string attachment_id = 1;
+   */
+  attachmentId: string;
+
+  /**
+   * Bytes of the whole ciphertext: 50 MiB of plaintext at most, in chunks of 512 KiB with 16 bytes more each.
+   *
+   * @generated from field: uint64 size = 2;
+   */
+  size: bigint;
+
+  /**
+   * SHA-256 of the whole ciphertext, under which the server stores it.
+   *
+   * @generated from field: bytes sha256 = 3;
+   */
+  sha256: Uint8Array;
+};
+
+/**
+ * Describes the message kpm.v1.AttachmentUpload.
+ * Use `create(AttachmentUploadSchema)` to create a new message.
+ */
+export const AttachmentUploadSchema: GenMessage<AttachmentUpload> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 16);
+
+/**
+ * A part of an upload.
+ *
+ * @generated from message kpm.v1.UploadAttachmentRequest
+ */
+export type UploadAttachmentRequest = Message<"kpm.v1.UploadAttachmentRequest"> & {
+  /**
+   * The part.
+   *
+   * @generated from oneof kpm.v1.UploadAttachmentRequest.part
+   */
+  part: {
+    /**
+     * The first message, and only the first.
+     *
+     * @generated from field: kpm.v1.UploadStart start = 1;
+     */
+    value: UploadStart;
+    case: "start";
+  } | {
+    /**
+     * Bytes that follow on what was sent before.
+     *
+     * @generated from field: bytes data = 2;
+     */
+    value: Uint8Array;
+    case: "data";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message kpm.v1.UploadAttachmentRequest.
+ * Use `create(UploadAttachmentRequestSchema)` to create a new message.
+ */
+export const UploadAttachmentRequestSchema: GenMessage<UploadAttachmentRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 17);
+
+/**
+ * Where an upload goes on.
+ *
+ * @generated from message kpm.v1.UploadStart
+ */
+export type UploadStart = Message<"kpm.v1.UploadStart"> & {
+  /**
+   * What is uploaded.
+   *
+   * @generated from field: kpm.v1.AttachmentUpload upload = 1;
+   */
+  upload?: AttachmentUpload | undefined;
+
+  /**
+   * The offset of the first byte that comes: at most what has arrived, which GetAttachmentUpload tells.
+   *
+   * @generated from field: uint64 offset = 2;
+   */
+  offset: bigint;
+};
+
+/**
+ * Describes the message kpm.v1.UploadStart.
+ * Use `create(UploadStartSchema)` to create a new message.
+ */
+export const UploadStartSchema: GenMessage<UploadStart> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 18);
+
+/**
+ * How the upload stands.
+ *
+ * @generated from message kpm.v1.UploadAttachmentResponse
+ */
+export type UploadAttachmentResponse = Message<"kpm.v1.UploadAttachmentResponse"> & {
+  /**
+   * Bytes that have arrived.
+   *
+   * @generated from field: uint64 received = 1;
+   */
+  received: bigint;
+
+  /**
+   * All have, and they have the promised hash.
+   *
+   * @generated from field: bool complete = 2;
+   */
+  complete: boolean;
+};
+
+/**
+ * Describes the message kpm.v1.UploadAttachmentResponse.
+ * Use `create(UploadAttachmentResponseSchema)` to create a new message.
+ */
+export const UploadAttachmentResponseSchema: GenMessage<UploadAttachmentResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 19);
+
+/**
+ * One piece of an upload.
+ *
+ * @generated from message kpm.v1.PutAttachmentChunkRequest
+ */
+export type PutAttachmentChunkRequest = Message<"kpm.v1.PutAttachmentChunkRequest"> & {
+  /**
+   * What is uploaded.
+   *
+   * @generated from field: kpm.v1.AttachmentUpload upload = 1;
+   */
+  upload?: AttachmentUpload | undefined;
+
+  /**
+   * The offset of the piece: at most what has arrived.
+   *
+   * @generated from field: uint64 offset = 2;
+   */
+  offset: bigint;
+
+  /**
+   * The piece.
+   *
+   * @generated from field: bytes data = 3;
+   */
+  data: Uint8Array;
+};
+
+/**
+ * Describes the message kpm.v1.PutAttachmentChunkRequest.
+ * Use `create(PutAttachmentChunkRequestSchema)` to create a new message.
+ */
+export const PutAttachmentChunkRequestSchema: GenMessage<PutAttachmentChunkRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 20);
+
+/**
+ * How the upload stands.
+ *
+ * @generated from message kpm.v1.PutAttachmentChunkResponse
+ */
+export type PutAttachmentChunkResponse = Message<"kpm.v1.PutAttachmentChunkResponse"> & {
+  /**
+   * Bytes that have arrived.
+   *
+   * @generated from field: uint64 received = 1;
+   */
+  received: bigint;
+
+  /**
+   * All have, and they have the promised hash.
+   *
+   * @generated from field: bool complete = 2;
+   */
+  complete: boolean;
+};
+
+/**
+ * Describes the message kpm.v1.PutAttachmentChunkResponse.
+ * Use `create(PutAttachmentChunkResponseSchema)` to create a new message.
+ */
+export const PutAttachmentChunkResponseSchema: GenMessage<PutAttachmentChunkResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 21);
+
+/**
+ * Asks how an upload stands.
+ *
+ * @generated from message kpm.v1.GetAttachmentUploadRequest
+ */
+export type GetAttachmentUploadRequest = Message<"kpm.v1.GetAttachmentUploadRequest"> & {
+  /**
+   * The attachment.
+   *
+   * @generated from field: string attachment_id = 1;
+   */
+  attachmentId: string;
+};
+
+/**
+ * Describes the message kpm.v1.GetAttachmentUploadRequest.
+ * Use `create(GetAttachmentUploadRequestSchema)` to create a new message.
+ */
+export const GetAttachmentUploadRequestSchema: GenMessage<GetAttachmentUploadRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 22);
+
+/**
+ * How an upload stands.
+ *
+ * @generated from message kpm.v1.GetAttachmentUploadResponse
+ */
+export type GetAttachmentUploadResponse = Message<"kpm.v1.GetAttachmentUploadResponse"> & {
+  /**
+   * What is uploaded.
+   *
+   * @generated from field: kpm.v1.AttachmentUpload upload = 1;
+   */
+  upload?: AttachmentUpload | undefined;
+
+  /**
+   * Bytes that have arrived and are durable.
+   *
+   * @generated from field: uint64 received = 2;
+   */
+  received: bigint;
+
+  /**
+   * All have.
+   *
+   * @generated from field: bool complete = 3;
+   */
+  complete: boolean;
+
+  /**
+   * When it is removed unless an item refers to it; absent while one does.
+   *
+   * @generated from field: google.protobuf.Timestamp expires_at = 4;
+   */
+  expiresAt?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message kpm.v1.GetAttachmentUploadResponse.
+ * Use `create(GetAttachmentUploadResponseSchema)` to create a new message.
+ */
+export const GetAttachmentUploadResponseSchema: GenMessage<GetAttachmentUploadResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 23);
+
+/**
+ * Asks for an attachment.
+ *
+ * @generated from message kpm.v1.DownloadAttachmentRequest
+ */
+export type DownloadAttachmentRequest = Message<"kpm.v1.DownloadAttachmentRequest"> & {
+  /**
+   * The attachment.
+   *
+   * @generated from field: string attachment_id = 1;
+   */
+  attachmentId: string;
+
+  /**
+   * The first byte that is wanted; below the size.
+   *
+   * @generated from field: uint64 offset = 2;
+   */
+  offset: bigint;
+
+  /**
+   * At most this many bytes; 0 means to the end.
+   *
+   * @generated from field: uint64 length = 3;
+   */
+  length: bigint;
+};
+
+/**
+ * Describes the message kpm.v1.DownloadAttachmentRequest.
+ * Use `create(DownloadAttachmentRequestSchema)` to create a new message.
+ */
+export const DownloadAttachmentRequestSchema: GenMessage<DownloadAttachmentRequest> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 24);
+
+/**
+ * A piece of an attachment, in order.
+ *
+ * @generated from message kpm.v1.DownloadAttachmentResponse
+ */
+export type DownloadAttachmentResponse = Message<"kpm.v1.DownloadAttachmentResponse"> & {
+  /**
+   * The offset of the piece.
+   *
+   * @generated from field: uint64 offset = 1;
+   */
+  offset: bigint;
+
+  /**
+   * The piece.
+   *
+   * @generated from field: bytes data = 2;
+   */
+  data: Uint8Array;
+
+  /**
+   * Bytes of the whole ciphertext.
+   *
+   * @generated from field: uint64 size = 3;
+   */
+  size: bigint;
+};
+
+/**
+ * Describes the message kpm.v1.DownloadAttachmentResponse.
+ * Use `create(DownloadAttachmentResponseSchema)` to create a new message.
+ */
+export const DownloadAttachmentResponseSchema: GenMessage<DownloadAttachmentResponse> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 25);
+
+/**
  * Asks what the vault holds.
  *
  * @generated from message kpm.v1.GetUsageRequest
@@ -267,7 +808,7 @@ export type GetUsageRequest = Message<"kpm.v1.GetUsageRequest"> & {
  * Use `create(GetUsageRequestSchema)` to create a new message.
  */
 export const GetUsageRequestSchema: GenMessage<GetUsageRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 8);
+  messageDesc(file_kpm_v1_vault_service, 26);
 
 /**
  * What the vault holds, and its quota.
@@ -290,7 +831,7 @@ export type GetUsageResponse = Message<"kpm.v1.GetUsageResponse"> & {
   maxItems: bigint;
 
   /**
-   * Bytes of ciphertext of current and kept revisions.
+   * Bytes of ciphertext of current and kept revisions, and of attachments.
    *
    * @generated from field: uint64 bytes = 3;
    */
@@ -302,6 +843,20 @@ export type GetUsageResponse = Message<"kpm.v1.GetUsageResponse"> & {
    * @generated from field: uint64 max_bytes = 4;
    */
   maxBytes: bigint;
+
+  /**
+   * Bytes of attachments among them, begun uploads included.
+   *
+   * @generated from field: uint64 attachment_bytes = 5;
+   */
+  attachmentBytes: bigint;
+
+  /**
+   * Above 90 % of items or bytes.
+   *
+   * @generated from field: bool nearly_full = 6;
+   */
+  nearlyFull: boolean;
 };
 
 /**
@@ -309,7 +864,7 @@ export type GetUsageResponse = Message<"kpm.v1.GetUsageResponse"> & {
  * Use `create(GetUsageResponseSchema)` to create a new message.
  */
 export const GetUsageResponseSchema: GenMessage<GetUsageResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 9);
+  messageDesc(file_kpm_v1_vault_service, 27);
 
 /**
  * Ordered writes of one device.
@@ -337,7 +892,7 @@ export type PushRequest = Message<"kpm.v1.PushRequest"> & {
  * Use `create(PushRequestSchema)` to create a new message.
  */
 export const PushRequestSchema: GenMessage<PushRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 10);
+  messageDesc(file_kpm_v1_vault_service, 28);
 
 /**
  * What became of each.
@@ -358,7 +913,7 @@ export type PushResponse = Message<"kpm.v1.PushResponse"> & {
  * Use `create(PushResponseSchema)` to create a new message.
  */
 export const PushResponseSchema: GenMessage<PushResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 11);
+  messageDesc(file_kpm_v1_vault_service, 29);
 
 /**
  * Asks for changes.
@@ -386,6 +941,13 @@ export type WatchRequest = Message<"kpm.v1.WatchRequest"> & {
    * @generated from field: bytes chain_hash = 3;
    */
   chainHash: Uint8Array;
+
+  /**
+   * Begin with a snapshot, if there is one, though the changes could be replayed: less to transfer for a new device.
+   *
+   * @generated from field: bool snapshot = 4;
+   */
+  snapshot: boolean;
 };
 
 /**
@@ -393,7 +955,7 @@ export type WatchRequest = Message<"kpm.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 12);
+  messageDesc(file_kpm_v1_vault_service, 30);
 
 /**
  * A step of the watch.
@@ -462,6 +1024,30 @@ export type WatchResponse = Message<"kpm.v1.WatchResponse"> & {
      */
     value: SecurityEvent;
     case: "securityEvent";
+  } | {
+    /**
+     * A snapshot begins.
+     *
+     * @generated from field: kpm.v1.SnapshotBegin snapshot_begin = 8;
+     */
+    value: SnapshotBegin;
+    case: "snapshotBegin";
+  } | {
+    /**
+     * Rows of the snapshot.
+     *
+     * @generated from field: kpm.v1.SnapshotRows snapshot_rows = 9;
+     */
+    value: SnapshotRows;
+    case: "snapshotRows";
+  } | {
+    /**
+     * The snapshot is whole.
+     *
+     * @generated from field: kpm.v1.SnapshotEnd snapshot_end = 10;
+     */
+    value: SnapshotEnd;
+    case: "snapshotEnd";
   } | { case: undefined; value?: undefined };
 };
 
@@ -470,7 +1056,7 @@ export type WatchResponse = Message<"kpm.v1.WatchResponse"> & {
  * Use `create(WatchResponseSchema)` to create a new message.
  */
 export const WatchResponseSchema: GenMessage<WatchResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 13);
+  messageDesc(file_kpm_v1_vault_service, 31);
 
 /**
  * A message of the device in the stream. The first is Hello, and only the first.
@@ -539,7 +1125,7 @@ export type SyncRequest = Message<"kpm.v1.SyncRequest"> & {
  * Use `create(SyncRequestSchema)` to create a new message.
  */
 export const SyncRequestSchema: GenMessage<SyncRequest> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 14);
+  messageDesc(file_kpm_v1_vault_service, 32);
 
 /**
  * A message of the server in the stream.
@@ -632,6 +1218,30 @@ export type SyncResponse = Message<"kpm.v1.SyncResponse"> & {
      */
     value: SecurityEvent;
     case: "securityEvent";
+  } | {
+    /**
+     * A snapshot begins.
+     *
+     * @generated from field: kpm.v1.SnapshotBegin snapshot_begin = 11;
+     */
+    value: SnapshotBegin;
+    case: "snapshotBegin";
+  } | {
+    /**
+     * Rows of the snapshot.
+     *
+     * @generated from field: kpm.v1.SnapshotRows snapshot_rows = 12;
+     */
+    value: SnapshotRows;
+    case: "snapshotRows";
+  } | {
+    /**
+     * The snapshot is whole.
+     *
+     * @generated from field: kpm.v1.SnapshotEnd snapshot_end = 13;
+     */
+    value: SnapshotEnd;
+    case: "snapshotEnd";
   } | { case: undefined; value?: undefined };
 };
 
@@ -640,7 +1250,7 @@ export type SyncResponse = Message<"kpm.v1.SyncResponse"> & {
  * Use `create(SyncResponseSchema)` to create a new message.
  */
 export const SyncResponseSchema: GenMessage<SyncResponse> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 15);
+  messageDesc(file_kpm_v1_vault_service, 33);
 
 /**
  * Opens a stream.
@@ -689,6 +1299,13 @@ export type Hello = Message<"kpm.v1.Hello"> & {
    * @generated from field: kpm.v1.DeviceProof proof = 6;
    */
   proof?: DeviceProof | undefined;
+
+  /**
+   * Begin with a snapshot, if there is one, though the changes could be replayed: less to transfer for a new device.
+   *
+   * @generated from field: bool snapshot = 7;
+   */
+  snapshot: boolean;
 };
 
 /**
@@ -696,7 +1313,7 @@ export type Hello = Message<"kpm.v1.Hello"> & {
  * Use `create(HelloSchema)` to create a new message.
  */
 export const HelloSchema: GenMessage<Hello> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 16);
+  messageDesc(file_kpm_v1_vault_service, 34);
 
 /**
  * Answers Hello: where the vault stands.
@@ -766,6 +1383,20 @@ export type Welcome = Message<"kpm.v1.Welcome"> & {
    * @generated from field: google.protobuf.Timestamp server_time = 9;
    */
   serverTime?: Timestamp | undefined;
+
+  /**
+   * The vault is above 90 % of its quota of items or bytes.
+   *
+   * @generated from field: bool nearly_full = 10;
+   */
+  nearlyFull: boolean;
+
+  /**
+   * The seq of the newest checkpoint; 0 before the first. A device publishes the next one when the head is far enough above it.
+   *
+   * @generated from field: uint64 checkpoint_seq = 11;
+   */
+  checkpointSeq: bigint;
 };
 
 /**
@@ -773,7 +1404,92 @@ export type Welcome = Message<"kpm.v1.Welcome"> & {
  * Use `create(WelcomeSchema)` to create a new message.
  */
 export const WelcomeSchema: GenMessage<Welcome> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 17);
+  messageDesc(file_kpm_v1_vault_service, 35);
+
+/**
+ * A snapshot follows: for each subject the newest revision at or below as_of. What the client has received of an
+ * earlier snapshot on this stream is void.
+ *
+ * @generated from message kpm.v1.SnapshotBegin
+ */
+export type SnapshotBegin = Message<"kpm.v1.SnapshotBegin"> & {
+  /**
+   * The checkpoint's seq; the changes after it follow the snapshot.
+   *
+   * @generated from field: uint64 as_of = 1;
+   */
+  asOf: bigint;
+
+  /**
+   * The checkpoint that the rows must add up to (docs/crypto.md).
+   *
+   * @generated from field: bytes checkpoint = 2;
+   */
+  checkpoint: Uint8Array;
+
+  /**
+   * Its author's signature.
+   *
+   * @generated from field: bytes signature = 3;
+   */
+  signature: Uint8Array;
+
+  /**
+   * How many rows come.
+   *
+   * @generated from field: uint64 rows = 4;
+   */
+  rows: bigint;
+};
+
+/**
+ * Describes the message kpm.v1.SnapshotBegin.
+ * Use `create(SnapshotBeginSchema)` to create a new message.
+ */
+export const SnapshotBeginSchema: GenMessage<SnapshotBegin> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 36);
+
+/**
+ * Rows of a snapshot.
+ *
+ * @generated from message kpm.v1.SnapshotRows
+ */
+export type SnapshotRows = Message<"kpm.v1.SnapshotRows"> & {
+  /**
+   * In rising seq, but not dense. Superseded where a change after the snapshot replaces the envelope.
+   *
+   * @generated from field: repeated kpm.v1.Change rows = 1;
+   */
+  rows: Change[];
+};
+
+/**
+ * Describes the message kpm.v1.SnapshotRows.
+ * Use `create(SnapshotRowsSchema)` to create a new message.
+ */
+export const SnapshotRowsSchema: GenMessage<SnapshotRows> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 37);
+
+/**
+ * The snapshot is whole; Changes go on with prev_seq = as_of. A Sync client acknowledges as_of once it has verified and stored it.
+ *
+ * @generated from message kpm.v1.SnapshotEnd
+ */
+export type SnapshotEnd = Message<"kpm.v1.SnapshotEnd"> & {
+  /**
+   * The checkpoint's seq.
+   *
+   * @generated from field: uint64 as_of = 1;
+   */
+  asOf: bigint;
+};
+
+/**
+ * Describes the message kpm.v1.SnapshotEnd.
+ * Use `create(SnapshotEndSchema)` to create a new message.
+ */
+export const SnapshotEndSchema: GenMessage<SnapshotEnd> = /*@__PURE__*/
+  messageDesc(file_kpm_v1_vault_service, 38);
 
 /**
  * What a stream allows.
@@ -829,7 +1545,7 @@ export type StreamLimits = Message<"kpm.v1.StreamLimits"> & {
  * Use `create(StreamLimitsSchema)` to create a new message.
  */
 export const StreamLimitsSchema: GenMessage<StreamLimits> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 18);
+  messageDesc(file_kpm_v1_vault_service, 39);
 
 /**
  * Changes in the order of seq, without a gap: the first one's seq is prev_seq + 1.
@@ -864,7 +1580,7 @@ export type Changes = Message<"kpm.v1.Changes"> & {
  * Use `create(ChangesSchema)` to create a new message.
  */
 export const ChangesSchema: GenMessage<Changes> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 19);
+  messageDesc(file_kpm_v1_vault_service, 40);
 
 /**
  * A bookmark: everything up to seq has been sent.
@@ -885,7 +1601,7 @@ export type CaughtUp = Message<"kpm.v1.CaughtUp"> & {
  * Use `create(CaughtUpSchema)` to create a new message.
  */
 export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 20);
+  messageDesc(file_kpm_v1_vault_service, 41);
 
 /**
  * Writes of the device.
@@ -913,7 +1629,7 @@ export type Push = Message<"kpm.v1.Push"> & {
  * Use `create(PushSchema)` to create a new message.
  */
 export const PushSchema: GenMessage<Push> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 21);
+  messageDesc(file_kpm_v1_vault_service, 42);
 
 /**
  * The device has stored everything up to seq.
@@ -934,7 +1650,7 @@ export type Ack = Message<"kpm.v1.Ack"> & {
  * Use `create(AckSchema)` to create a new message.
  */
 export const AckSchema: GenMessage<Ack> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 22);
+  messageDesc(file_kpm_v1_vault_service, 43);
 
 /**
  * A heartbeat of the server.
@@ -955,7 +1671,7 @@ export type Ping = Message<"kpm.v1.Ping"> & {
  * Use `create(PingSchema)` to create a new message.
  */
 export const PingSchema: GenMessage<Ping> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 23);
+  messageDesc(file_kpm_v1_vault_service, 44);
 
 /**
  * Answers a Ping.
@@ -970,7 +1686,7 @@ export type Pong = Message<"kpm.v1.Pong"> & {
  * Use `create(PongSchema)` to create a new message.
  */
 export const PongSchema: GenMessage<Pong> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 24);
+  messageDesc(file_kpm_v1_vault_service, 45);
 
 /**
  * The access token of the stream ends soon.
@@ -991,7 +1707,7 @@ export type TokenExpiring = Message<"kpm.v1.TokenExpiring"> & {
  * Use `create(TokenExpiringSchema)` to create a new message.
  */
 export const TokenExpiringSchema: GenMessage<TokenExpiring> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 25);
+  messageDesc(file_kpm_v1_vault_service, 46);
 
 /**
  * Renews the stream's token without ending it.
@@ -1019,11 +1735,11 @@ export type Reauth = Message<"kpm.v1.Reauth"> & {
  * Use `create(ReauthSchema)` to create a new message.
  */
 export const ReauthSchema: GenMessage<Reauth> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 26);
+  messageDesc(file_kpm_v1_vault_service, 47);
 
 /**
- * The cursor can't be resumed. The stream ends after this message. Except for
- * COMPACTED the client keeps its data and tells the person.
+ * The cursor can't be resumed. After COMPACTED a snapshot follows on the same stream. After any other reason the stream ends,
+ * and the client keeps its data and tells the person; who agrees begins anew, with cursor 0 and the generation named here.
  *
  * @generated from message kpm.v1.ResyncRequired
  */
@@ -1055,7 +1771,7 @@ export type ResyncRequired = Message<"kpm.v1.ResyncRequired"> & {
  * Use `create(ResyncRequiredSchema)` to create a new message.
  */
 export const ResyncRequiredSchema: GenMessage<ResyncRequired> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 27);
+  messageDesc(file_kpm_v1_vault_service, 48);
 
 /**
  * The server ends the stream; the client resumes with its cursor.
@@ -1083,7 +1799,7 @@ export type GoAway = Message<"kpm.v1.GoAway"> & {
  * Use `create(GoAwaySchema)` to create a new message.
  */
 export const GoAwaySchema: GenMessage<GoAway> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 28);
+  messageDesc(file_kpm_v1_vault_service, 49);
 
 /**
  * The session of this stream was ended. No vault byte follows.
@@ -1104,7 +1820,7 @@ export type Revoked = Message<"kpm.v1.Revoked"> & {
  * Use `create(RevokedSchema)` to create a new message.
  */
 export const RevokedSchema: GenMessage<Revoked> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 29);
+  messageDesc(file_kpm_v1_vault_service, 50);
 
 /**
  * Receipt of Revoked: shown to the owner as "revoked, acknowledged at".
@@ -1119,7 +1835,7 @@ export type RevokedAck = Message<"kpm.v1.RevokedAck"> & {
  * Use `create(RevokedAckSchema)` to create a new message.
  */
 export const RevokedAckSchema: GenMessage<RevokedAck> = /*@__PURE__*/
-  messageDesc(file_kpm_v1_vault_service, 30);
+  messageDesc(file_kpm_v1_vault_service, 51);
 
 /**
  * Why a cursor can't be resumed.
@@ -1363,6 +2079,87 @@ export const VaultService: GenService<{
     methodKind: "unary";
     input: typeof PushRequestSchema;
     output: typeof PushResponseSchema;
+  },
+  /**
+   * Stores a device's signed statement of what the vault is at a seq, from which snapshots are made and below which the log may be compacted.
+   *
+   * @generated from rpc kpm.v1.VaultService.PublishCheckpoint
+   */
+  publishCheckpoint: {
+    methodKind: "unary";
+    input: typeof PublishCheckpointRequestSchema;
+    output: typeof PublishCheckpointResponseSchema;
+  },
+  /**
+   * The revisions of an item, newest first, without their envelopes.
+   *
+   * @generated from rpc kpm.v1.VaultService.ListRevisions
+   */
+  listRevisions: {
+    methodKind: "unary";
+    input: typeof ListRevisionsRequestSchema;
+    output: typeof ListRevisionsResponseSchema;
+  },
+  /**
+   * One revision of an item, with its envelope.
+   *
+   * @generated from rpc kpm.v1.VaultService.GetRevision
+   */
+  getRevision: {
+    methodKind: "unary";
+    input: typeof GetRevisionRequestSchema;
+    output: typeof GetRevisionResponseSchema;
+  },
+  /**
+   * Deleted items that can still be brought back, newest first.
+   *
+   * @generated from rpc kpm.v1.VaultService.ListTrash
+   */
+  listTrash: {
+    methodKind: "unary";
+    input: typeof ListTrashRequestSchema;
+    output: typeof ListTrashResponseSchema;
+  },
+  /**
+   * Uploads an attachment's ciphertext, or the rest of it: the first message says what it is and where it goes on, the others bring the bytes in order.
+   * What has arrived is kept when the call breaks.
+   *
+   * @generated from rpc kpm.v1.VaultService.UploadAttachment
+   */
+  uploadAttachment: {
+    methodKind: "client_streaming";
+    input: typeof UploadAttachmentRequestSchema;
+    output: typeof UploadAttachmentResponseSchema;
+  },
+  /**
+   * The same for clients without client streaming: one piece a call.
+   *
+   * @generated from rpc kpm.v1.VaultService.PutAttachmentChunk
+   */
+  putAttachmentChunk: {
+    methodKind: "unary";
+    input: typeof PutAttachmentChunkRequestSchema;
+    output: typeof PutAttachmentChunkResponseSchema;
+  },
+  /**
+   * How much of an attachment has arrived: where an upload goes on.
+   *
+   * @generated from rpc kpm.v1.VaultService.GetAttachmentUpload
+   */
+  getAttachmentUpload: {
+    methodKind: "unary";
+    input: typeof GetAttachmentUploadRequestSchema;
+    output: typeof GetAttachmentUploadResponseSchema;
+  },
+  /**
+   * The ciphertext of an attachment, or a range of it.
+   *
+   * @generated from rpc kpm.v1.VaultService.DownloadAttachment
+   */
+  downloadAttachment: {
+    methodKind: "server_streaming";
+    input: typeof DownloadAttachmentRequestSchema;
+    output: typeof DownloadAttachmentResponseSchema;
   },
   /**
    * What the vault holds and may hold.
