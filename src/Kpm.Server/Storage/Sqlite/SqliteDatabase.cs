@@ -28,13 +28,13 @@ internal sealed class SqliteDatabase : IDisposable
     private readonly ConcurrentBag<SqliteReader> _readers = [];
     private int _disposed;
 
-    private SqliteDatabase(string path, FileStream lockFile, SqliteConnection connection, int maxQueuedUnits, IFatalExit fatal, ILogger logger)
+    private SqliteDatabase(string path, FileStream lockFile, SqliteConnection connection, int maxQueuedUnits, bool writerThread, IFatalExit fatal, ILogger logger)
     {
         _path = path;
         _lock = lockFile;
         _connection = connection;
         WriterStatements = new PreparedStatements(connection);
-        _writer = new WriterThread(connection, maxQueuedUnits, fatal, logger);
+        _writer = new WriterThread(connection, maxQueuedUnits, fatal, logger, writerThread);
     }
 
     internal WriterThread Writer => _writer;
@@ -49,6 +49,7 @@ internal sealed class SqliteDatabase : IDisposable
     /// <param name="logger">Told about migrations and refused groups.</param>
     /// <param name="migrations">For tests; the program's own when null.</param>
     /// <param name="maxQueuedUnits">For tests: the queue's bound.</param>
+    /// <param name="writerThread">For the simulator: false, and the writer works when it is told to.</param>
     /// <exception cref="StartException">The folder or the file can't be used; its message says why.</exception>
     public static SqliteDatabase Open(
         string path,
@@ -56,7 +57,8 @@ internal sealed class SqliteDatabase : IDisposable
         TimeProvider time,
         ILogger<SqliteDatabase> logger,
         IReadOnlyList<Migration>? migrations = null,
-        int maxQueuedUnits = MaxQueuedUnits)
+        int maxQueuedUnits = MaxQueuedUnits,
+        bool writerThread = true)
     {
         path = Path.GetFullPath(path);
         var lockFile = DatabaseFiles.Prepare(path);
@@ -65,7 +67,7 @@ internal sealed class SqliteDatabase : IDisposable
         {
             connection = OpenWriter(path);
             new MigrationRunner(migrations ?? Migration.Embedded(), time, logger).Run(connection, path);
-            return new SqliteDatabase(path, lockFile, connection, maxQueuedUnits, fatal, logger);
+            return new SqliteDatabase(path, lockFile, connection, maxQueuedUnits, writerThread, fatal, logger);
         }
         catch (Exception e)
         {

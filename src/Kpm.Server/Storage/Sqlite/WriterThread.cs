@@ -13,24 +13,33 @@ internal sealed class WriterThread : IDisposable
     private readonly WalCheckpointer _checkpointer;
     private readonly IFatalExit _fatal;
     private readonly ILogger _logger;
-    private readonly Thread _thread;
+    private readonly Thread? _thread;
     private readonly Lock _gate = new();
     private readonly AutoResetEvent _arrived = new(initialState: false);
     private readonly int _capacity;
     private readonly Queue<WriteUnit> _queue = new();
+    private readonly WriteUnit[] _group = new WriteUnit[SqliteDatabase.MaxUnitsPerGroup];
     private bool _waiting;
     private bool _stopping;
     private volatile bool _dead;
 
-    public WriterThread(SqliteConnection connection, int capacity, IFatalExit fatal, ILogger logger)
+    /// <param name="connection">The only one that writes.</param>
+    /// <param name="capacity">Most units waiting.</param>
+    /// <param name="fatal">Ends the process after a failed sync.</param>
+    /// <param name="logger">Told about refused groups.</param>
+    /// <param name="ownThread">False for a simulator, which calls <see cref="Turn"/> when it wants the writer to work.</param>
+    public WriterThread(SqliteConnection connection, int capacity, IFatalExit fatal, ILogger logger, bool ownThread = true)
     {
         _capacity = capacity;
         _fatal = fatal;
         _logger = logger;
         _committer = new GroupCommitter(connection);
         _checkpointer = new WalCheckpointer(connection);
-        _thread = new Thread(Run) { Name = "sqlite writer", IsBackground = true };
-        _thread.Start();
+        if (ownThread)
+        {
+            _thread = new Thread(Run) { Name = "sqlite writer", IsBackground = true };
+            _thread.Start();
+        }
     }
 
     internal GroupCommitter Committer => _committer;
@@ -81,31 +90,80 @@ internal sealed class WriterThread : IDisposable
         }
 
         _arrived.Set();
-        _thread.Join();
+        if (_thread is null)
+        {
+            while (Turn())
+            {
+            }
+        }
+        else
+        {
+            _thread.Join();
+        }
+
         _committer.Dispose();
         _arrived.Dispose();
     }
 
-    private void Run()
+    /// <summary>Whether a turn would find something to do.</summary>
+    internal bool HasWork
     {
-        var group = new WriteUnit[SqliteDatabase.MaxUnitsPerGroup];
-        while (Take(group) is var count and > 0)
+        get
         {
-            if (_dead)
+            lock (_gate)
             {
-                Refuse(group.AsSpan(0, count), new StorageUnavailableException());
+                return _queue.Count > 0;
             }
-            else
-            {
-                Commit(group.AsSpan(0, count));
-            }
-
-            Array.Clear(group, 0, count);
         }
     }
 
-    /// <summary>Blocks until something is there; 0 when the writer is to stop and everything is done.</summary>
-    private int Take(WriteUnit[] group)
+    /// <summary>Takes what has arrived, commits it, and tells each unit; false when nothing was there. Never blocks but for the disk.</summary>
+    internal bool Turn()
+    {
+        var count = Take();
+        if (count == 0)
+        {
+            return false;
+        }
+
+        var group = _group.AsSpan(0, count);
+        if (_dead)
+        {
+            Refuse(group, new StorageUnavailableException());
+        }
+        else
+        {
+            Commit(group);
+        }
+
+        group.Clear();
+        return true;
+    }
+
+    private void Run()
+    {
+        while (WaitForWork())
+        {
+            Turn();
+        }
+    }
+
+    private int Take()
+    {
+        lock (_gate)
+        {
+            var count = 0;
+            while (count < _group.Length && _queue.TryDequeue(out var unit))
+            {
+                _group[count++] = unit;
+            }
+
+            return count;
+        }
+    }
+
+    /// <summary>Blocks until something is there; false when the writer is to stop and everything is done.</summary>
+    private bool WaitForWork()
     {
         while (true)
         {
@@ -113,30 +171,29 @@ internal sealed class WriterThread : IDisposable
             {
                 if (_queue.Count > 0)
                 {
-                    var count = 0;
-                    while (count < group.Length && _queue.TryDequeue(out var unit))
-                    {
-                        group[count++] = unit;
-                    }
-
-                    return count;
+                    return true;
                 }
 
                 if (_stopping)
                 {
-                    return 0;
+                    return false;
                 }
 
                 _waiting = true;
             }
 
             // Nothing to do: the time to keep the WAL short costs nobody anything now.
-            if (!_dead)
-            {
-                Checkpoint(idle: true);
-            }
-
+            Idle();
             _arrived.WaitOne();
+        }
+    }
+
+    /// <summary>What the writer does before it waits.</summary>
+    internal void Idle()
+    {
+        if (!_dead)
+        {
+            Checkpoint(idle: true);
         }
     }
 
