@@ -46,20 +46,22 @@ class ApplicationLogin(_message.Message):
     def __init__(self, application: _Optional[str] = ..., username: _Optional[str] = ..., password: _Optional[str] = ...) -> None: ...
 
 class Attachment(_message.Message):
-    __slots__ = ["chunk_count", "file_name", "id", "key", "length", "media_type"]
+    __slots__ = ["chunk_count", "file_name", "id", "key", "length", "media_type", "sha256"]
     CHUNK_COUNT_FIELD_NUMBER: _ClassVar[int]
     FILE_NAME_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
     MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
     chunk_count: int
     file_name: str
     id: str
     key: bytes
     length: int
     media_type: str
-    def __init__(self, id: _Optional[str] = ..., file_name: _Optional[str] = ..., media_type: _Optional[str] = ..., length: _Optional[int] = ..., chunk_count: _Optional[int] = ..., key: _Optional[bytes] = ...) -> None: ...
+    sha256: bytes
+    def __init__(self, id: _Optional[str] = ..., file_name: _Optional[str] = ..., media_type: _Optional[str] = ..., length: _Optional[int] = ..., chunk_count: _Optional[int] = ..., key: _Optional[bytes] = ..., sha256: _Optional[bytes] = ...) -> None: ...
 
 class BankCard(_message.Message):
     __slots__ = ["bank", "expiry_month", "expiry_year", "holder", "number", "pin", "security_code"]
