@@ -13,9 +13,13 @@ namespace Kpm.Server.Tests.Vaults;
 internal sealed class StoredVault : IDisposable
 {
     private readonly TempFolder _folder = new();
+    private readonly string _path;
 
-    public StoredVault(Limits? limits = null)
+    /// <param name="limits">As they ship when null.</param>
+    /// <param name="folder">Where the database is; a folder of its own when null.</param>
+    public StoredVault(Limits? limits = null, string? folder = null)
     {
+        _path = Path.Combine(folder ?? _folder.Path, "kpm.db");
         Limits = limits ?? new Limits();
         Open();
     }
@@ -104,7 +108,7 @@ internal sealed class StoredVault : IDisposable
 
     private void Open()
     {
-        Database = SqliteDatabase.Open(_folder.File("kpm.db"), Exit, TimeProvider.System, NullLogger<SqliteDatabase>.Instance);
+        Database = SqliteDatabase.Open(_path, Exit, TimeProvider.System, NullLogger<SqliteDatabase>.Instance);
         Feeds = new VaultFeeds(Limits);
         Store = new SqliteVaultStore(Database, Feeds, Limits, TimeProvider.System);
     }
