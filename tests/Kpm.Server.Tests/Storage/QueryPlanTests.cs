@@ -65,7 +65,7 @@ public sealed partial class QueryPlanTests : IDisposable
         using var database = Open();
 
         Assert.NotEmpty(Scans(database, "SELECT seq FROM change WHERE rev = @Rev"));
-        Assert.NotEmpty(Scans(database, "DELETE FROM op_result WHERE op_id = @OpId"));
+        Assert.NotEmpty(Scans(database, "DELETE FROM op_result WHERE rev = @Rev"));
         Assert.NotEmpty(Scans(database, "SELECT c.seq FROM vault v CROSS JOIN change c ON c.rev = 1 WHERE v.account_id = @AccountId"));
         Assert.Empty(Scans(database, "SELECT seq FROM change WHERE account_id = @AccountId AND seq > @Seq"));
     }

@@ -154,6 +154,69 @@ public sealed class GuaranteeTests : IDisposable
         Assert.InRange(_vault.Database.Read(c => c.ExecuteScalar<int>("SELECT count(*) FROM op_result")), 128, 128 + 128);
     }
 
+    /// <summary>Results are read from the changes until those are settled, some at a time: before, at and after that, and of two devices at once.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(15)]
+    [InlineData(16)]
+    [InlineData(17)]
+    [InlineData(50)]
+    public async Task G3_results_outlive_a_restart_at_every_length_of_the_log(int rounds)
+    {
+        var first = await _vault.EnrolAsync();
+        var second = await _vault.EnrolAsync(first.Caller.AccountId);
+        var pushed = new List<(TestSession Device, Operation Operation, OperationResult Result)>();
+        for (var i = 0; i < rounds; i++)
+        {
+            foreach (var device in new[] { first, second })
+            {
+                // Every seventh one is not applied, and every fifth number is skipped.
+                device.Author.OpSeq += i % 5 == 0 ? 1UL : 0;
+                var operation = device.Author.Put(Guid.CreateVersion7(), i % 7 == 6 ? 3UL : 0);
+                pushed.Add((device, operation, await device.PushAsync(operation)));
+            }
+        }
+
+        _vault.Reopen();
+        foreach (var device in new[] { first, second })
+        {
+            var start = _vault.Store.Start(device.Caller.AccountId, device.Caller.SessionId, device.Caller.DeviceId, 0);
+            Assert.Equal(device.Author.OpSeq, start.LastOpSeq);
+        }
+
+        var length = _vault.Log(first.Caller.AccountId).Count;
+        foreach (var (device, operation, result) in pushed)
+        {
+            Assert.Equal(result, await device.PushAsync(operation));
+            var fork = new TestAuthor(device.Caller.AccountId, device.Caller.DeviceId) { OpSeq = operation.OpSeq - 1 };
+            Assert.Equal(RejectionReason.DeviceFork, (await device.PushAsync(fork.Put(Guid.CreateVersion7(), 0))).Rejected.Reason);
+        }
+
+        Assert.Equal(length, _vault.Log(first.Caller.AccountId).Count);
+        Assert.NotNull((await first.PushAsync(first.Author.Put(Guid.CreateVersion7(), 0))).Applied);
+    }
+
+    /// <summary>Counted over the results that are settled and those that are not, of this device and of no other.</summary>
+    [Fact]
+    public async Task G3_the_last_128_results_are_counted_exactly()
+    {
+        var device = await _vault.EnrolAsync();
+        var other = await _vault.EnrolAsync(device.Caller.AccountId);
+        var pushed = new List<(Operation Operation, OperationResult Result)>();
+        for (var i = 0; i < 170; i++)
+        {
+            var operation = device.Author.Put(Guid.CreateVersion7(), i % 9 == 8 ? 3UL : 0, [1]);
+            pushed.Add((operation, await device.PushAsync(operation)));
+            await other.PushAsync(other.Author.Put(Guid.CreateVersion7(), 0, [1]));
+            var again = Math.Max(0, pushed.Count - 128);
+            Assert.Equal(pushed[again].Result, await device.PushAsync(pushed[again].Operation));
+            if (again > 0)
+            {
+                Assert.Equal(RejectionReason.ResultForgotten, (await device.PushAsync(pushed[again - 1].Operation)).Rejected.Reason);
+            }
+        }
+    }
+
     [Fact]
     public async Task G4_the_log_can_be_read_from_any_cursor_without_a_gap()
     {

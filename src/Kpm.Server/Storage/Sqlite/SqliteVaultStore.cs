@@ -24,7 +24,7 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
             SessionLive = session is not null,
             KeysHeldUntil = session?.KeysHeldUntil,
             LastEventSeq = SqliteSecurityLog.LastSeq(reader.Connection, accountId),
-            LastOpSeq = VaultQueries.LastOpSeq(reader.Statements, accountId, deviceId),
+            LastOpSeq = VaultResults.LastOpSeq(reader.Statements, accountId, deviceId),
             ChainHashAtCursor = cursor == 0 ? new byte[VaultState.HashLength] : VaultQueries.ChainHash(reader.Statements, accountId, cursor),
         };
     });

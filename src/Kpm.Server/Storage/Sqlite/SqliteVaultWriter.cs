@@ -12,6 +12,9 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
     /// <summary>Accounts in the cache (about 300 bytes each); past that it starts over.</summary>
     private const int MaxCachedAccounts = 20_000;
 
+    /// <summary>The results of so many changes are settled at a time: what a lookup has to read of the log, against a page written with every Push.</summary>
+    private const int ResultsUnsettled = 32;
+
     /// <summary>Results are removed this many at a time, not one with every Push.</summary>
     private const int ResultSlack = 64;
 
@@ -22,7 +25,7 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
     {
         var vault = Load(push.AccountId);
         var device = LoadDevice(vault, push.AccountId, push.DeviceId);
-        var lookup = new Lookup(database.WriterStatements, push.AccountId, push.DeviceId, device.State.LastOpSeq, limits);
+        var lookup = new Lookup(database.WriterStatements, push.AccountId, push.DeviceId, limits);
         var decision = VaultEngine.Decide(vault.State, device.State, push.Operations, push.Atomic, lookup, limits);
         committedAt = time.GetUtcNow().ToUnixTimeMilliseconds();
         foreach (var entry in decision.Entries)
@@ -30,25 +33,38 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
             Insert(push.AccountId, entry, committedAt);
         }
 
+        var settles = decision.Entries.Count > 0 && decision.State.HeadSeq - vault.SettledSeq >= ResultsUnsettled;
         foreach (var index in decision.DurableResults)
         {
-            Insert(push.AccountId, push.DeviceId, push.Operations[index], decision.Outcomes[index]);
+            // What was applied can be read from the change itself, until it is settled.
+            if (settles || decision.Outcomes[index].Kind != OutcomeKind.Applied)
+            {
+                var operation = push.Operations[index];
+                VaultResults.Insert(database.WriterStatements, push.AccountId, push.DeviceId, operation.OpSeq, operation.HeaderHash, decision.Outcomes[index]);
+                device.NewResults++;
+            }
+        }
+
+        if (settles)
+        {
+            // The rest of them: the entries of this Push have their rows already.
+            VaultResults.Settle(
+                database.WriterStatements,
+                push.AccountId,
+                vault.SettledSeq,
+                vault.State.HeadSeq + 1,
+                deviceId => Written(vault, deviceId));
+            vault.SettledSeq = decision.State.HeadSeq;
         }
 
         if (decision.Entries.Count > 0)
         {
-            Save(push.AccountId, decision.State);
+            Save(push.AccountId, decision.State, vault.SettledSeq);
         }
 
         vault.State = decision.State;
         device.State = decision.Device;
-        device.NewResults += decision.DurableResults.Count;
-        if (device.NewResults >= ResultSlack)
-        {
-            Trim(push.AccountId, push.DeviceId);
-            device.NewResults = 0;
-        }
-
+        Trim(push.AccountId, vault);
         return decision;
     }
 
@@ -67,7 +83,11 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
             _cache.Clear();
         }
 
-        cached = new CachedVault { State = VaultQueries.State(database.WriterStatements, accountId) };
+        cached = new CachedVault
+        {
+            State = VaultQueries.State(database.WriterStatements, accountId),
+            SettledSeq = VaultResults.SettledSeq(database.WriterStatements, accountId),
+        };
         _cache.Add(accountId, cached);
         return cached;
     }
@@ -80,7 +100,7 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
             device = new CachedDevice
             {
                 State = new DeviceState(
-                    VaultQueries.LastOpSeq(database.WriterStatements, accountId, deviceId),
+                    VaultResults.LastOpSeq(database.WriterStatements, accountId, deviceId),
                     Enrolled: newest?.Kind == OperationKind.DeviceKey),
 
                 // Nobody counted what is there: look at it after the first Push.
@@ -121,34 +141,15 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
         }
     }
 
-    private const string InsertResultSql = """
-        INSERT INTO op_result (account_id, device_id, op_seq, op_id, header_hash, outcome, seq, rev, reason)
-        VALUES (@AccountId, @DeviceId, @OpSeq, @OpId, @HeaderHash, @Outcome, @Seq, @Rev, @Reason)
-        """;
-
-    private void Insert(Guid accountId, Guid deviceId, VaultOperation operation, Outcome outcome)
-    {
-        database.WriterStatements.Get(InsertResultSql)
-            .Bind(accountId)
-            .Bind(deviceId)
-            .Bind(operation.OpSeq)
-            .Bind(operation.OpId)
-            .Bind(operation.HeaderHash)
-            .Bind((long)outcome.Kind)
-            .Bind(outcome.Seq)
-            .Bind(outcome.Rev)
-            .Bind((long)outcome.Reason)
-            .Run();
-    }
-
     private const string SaveSql = """
-        INSERT INTO vault (account_id, generation, key_epoch, head_seq, compacted_seq, chain_hash, items, bytes)
-        VALUES (@AccountId, @Generation, @KeyEpoch, @HeadSeq, @CompactedSeq, @ChainHash, @Items, @Bytes)
+        INSERT INTO vault (account_id, generation, key_epoch, head_seq, compacted_seq, chain_hash, items, bytes, settled_seq)
+        VALUES (@AccountId, @Generation, @KeyEpoch, @HeadSeq, @CompactedSeq, @ChainHash, @Items, @Bytes, @SettledSeq)
         ON CONFLICT (account_id) DO UPDATE SET
-            head_seq = excluded.head_seq, chain_hash = excluded.chain_hash, items = excluded.items, bytes = excluded.bytes
+            head_seq = excluded.head_seq, chain_hash = excluded.chain_hash, items = excluded.items, bytes = excluded.bytes,
+            settled_seq = excluded.settled_seq
         """;
 
-    private void Save(Guid accountId, VaultState state)
+    private void Save(Guid accountId, VaultState state, ulong settledSeq)
     {
         database.WriterStatements.Get(SaveSql)
             .Bind(accountId)
@@ -159,24 +160,37 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
             .Bind(state.ChainHash)
             .Bind(state.Items)
             .Bind(state.Bytes)
+            .Bind(settledSeq)
             .Run();
     }
 
-    private const string TrimSql = """
-        DELETE FROM op_result
-        WHERE account_id = @AccountId AND device_id = @DeviceId AND op_seq <= (
-            SELECT op_seq FROM op_result WHERE account_id = @AccountId AND device_id = @DeviceId
-            ORDER BY op_seq DESC LIMIT 1 OFFSET @Kept)
-        """;
-
-    private void Trim(Guid accountId, Guid deviceId)
+    private static void Written(CachedVault vault, Guid deviceId)
     {
-        database.WriterStatements.Get(TrimSql).Bind(accountId).Bind(deviceId).Bind((long)limits.ResultsPerDevice).Run();
+        // Nobody counts for a device that is not cached: it is looked at when it is loaded.
+        if (vault.Devices.TryGetValue(deviceId, out var device))
+        {
+            device.NewResults++;
+        }
+    }
+
+    private void Trim(Guid accountId, CachedVault vault)
+    {
+        foreach (var (deviceId, device) in vault.Devices)
+        {
+            if (device.NewResults >= ResultSlack)
+            {
+                VaultResults.Trim(database.WriterStatements, accountId, deviceId, limits.ResultsPerDevice);
+                device.NewResults = 0;
+            }
+        }
     }
 
     private sealed class CachedVault
     {
         public required VaultState State { get; set; }
+
+        /// <summary>The results of changes up to this seq have rows.</summary>
+        public required ulong SettledSeq { get; set; }
 
         public Dictionary<Guid, CachedDevice> Devices { get; } = [];
     }
@@ -189,11 +203,11 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
         public required int NewResults { get; set; }
     }
 
-    private sealed class Lookup(PreparedStatements statements, Guid accountId, Guid deviceId, ulong lastOpSeq, Limits limits) : IVaultLookup
+    private sealed class Lookup(PreparedStatements statements, Guid accountId, Guid deviceId, Limits limits) : IVaultLookup
     {
         public SubjectState? Subject(Guid subjectId) => VaultQueries.Newest(statements, accountId, subjectId);
 
-        public StoredResult? FindResult(ulong opSeq) => VaultQueries.FindResult(statements, accountId, deviceId, opSeq, lastOpSeq, limits.ResultsPerDevice);
+        public StoredResult? FindResult(ulong opSeq) => VaultResults.Find(statements, accountId, deviceId, opSeq, limits.ResultsPerDevice);
 
         public ulong EnvelopeBytes(Guid subjectId, ulong rev) => VaultQueries.EnvelopeBytes(statements, accountId, subjectId, rev);
     }

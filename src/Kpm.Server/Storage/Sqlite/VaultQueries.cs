@@ -60,53 +60,6 @@ internal static class VaultQueries
         return bytes;
     }
 
-    private const string LastOpSeqSql = """
-        SELECT op_seq FROM op_result
-        WHERE account_id = @AccountId AND device_id = @DeviceId
-        ORDER BY op_seq DESC LIMIT 1
-        """;
-
-    public static ulong LastOpSeq(PreparedStatements statements, Guid accountId, Guid deviceId)
-    {
-        var row = statements.Get(LastOpSeqSql).Bind(accountId).Bind(deviceId);
-        var last = row.Step() ? row.UInt64(0) : 0;
-        row.Reset();
-        return last;
-    }
-
-    private const string ResultSql = """
-        SELECT header_hash, outcome, seq, rev, reason FROM op_result
-        WHERE account_id = @AccountId AND device_id = @DeviceId AND op_seq = @OpSeq
-        """;
-
-    private const string CountNewerSql = """
-        SELECT count(*) FROM op_result
-        WHERE account_id = @AccountId AND device_id = @DeviceId AND op_seq > @OpSeq AND op_seq <= @LastOpSeq
-        """;
-
-    /// <summary>The stored result of an operation, if it is among the device's last <paramref name="kept"/>.</summary>
-    public static StoredResult? FindResult(PreparedStatements statements, Guid accountId, Guid deviceId, ulong opSeq, ulong lastOpSeq, int kept)
-    {
-        var row = statements.Get(ResultSql).Bind(accountId).Bind(deviceId).Bind(opSeq);
-        StoredResult? result = row.Step()
-            ? new StoredResult(
-                row.Blob(0).ToArray(),
-                new Outcome((OutcomeKind)row.Int64(1), row.UInt64(2), row.UInt64(3), (RejectionReason)row.Int64(4)))
-            : null;
-        row.Reset();
-        if (result is null)
-        {
-            return null;
-        }
-
-        // Rows are removed some at a time; the promise counts exactly.
-        var count = statements.Get(CountNewerSql).Bind(accountId).Bind(deviceId).Bind(opSeq).Bind(lastOpSeq);
-        count.Step();
-        var forgotten = count.Int64(0) >= kept;
-        count.Reset();
-        return forgotten ? null : result;
-    }
-
     private const string ChainHashSql = "SELECT chain_hash FROM change WHERE account_id = @AccountId AND seq = @Seq";
 
     public static byte[]? ChainHash(PreparedStatements statements, Guid accountId, ulong seq)

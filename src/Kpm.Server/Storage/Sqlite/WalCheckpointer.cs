@@ -9,14 +9,14 @@ namespace Kpm.Server.Storage.Sqlite;
 /// </summary>
 internal sealed class WalCheckpointer(SqliteConnection connection)
 {
-    /// <summary>While writes keep coming: 32 MiB. Pages written many times are copied once, and a checkpoint's two syncs are spread thin.</summary>
-    private const int BusyPages = 8192;
+    /// <summary>While writes keep coming: pages written many times are copied once, and a checkpoint's two syncs are spread thin.</summary>
+    private const long BusyBytes = 32 << 20;
 
-    /// <summary>When nothing is queued: 4 MiB, SQLite's own default.</summary>
-    private const int IdlePages = 1000;
+    /// <summary>When nothing is queued: SQLite's own default.</summary>
+    private const long IdleBytes = 4 << 20;
 
-    /// <summary>256 MiB: readers keep the log from starting over, so wait for them (they are short).</summary>
-    private const int OverduePages = 65536;
+    /// <summary>Readers keep the log from starting over, so wait for them (they are short).</summary>
+    private const long OverdueBytes = 256 << 20;
 
     private const int DbStatusCacheWrite = 9;
 
@@ -30,12 +30,12 @@ internal sealed class WalCheckpointer(SqliteConnection connection)
         var db = connection.Handle!;
         raw.sqlite3_db_status(db, DbStatusCacheWrite, out var written, out _, resetFlg: 1);
         _pages += written;
-        if (_pages < (idle ? IdlePages : BusyPages))
+        if (_pages * SqliteDatabase.PageSize < (idle ? IdleBytes : BusyBytes))
         {
             return;
         }
 
-        var mode = _pages >= OverduePages ? raw.SQLITE_CHECKPOINT_RESTART : raw.SQLITE_CHECKPOINT_PASSIVE;
+        var mode = _pages * SqliteDatabase.PageSize >= OverdueBytes ? raw.SQLITE_CHECKPOINT_RESTART : raw.SQLITE_CHECKPOINT_PASSIVE;
         var code = raw.sqlite3_wal_checkpoint_v2(db, "main", mode, out var inLog, out var copied);
         if (code is not (raw.SQLITE_OK or raw.SQLITE_BUSY))
         {

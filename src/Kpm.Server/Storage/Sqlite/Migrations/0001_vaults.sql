@@ -10,7 +10,8 @@ CREATE TABLE vault (
     compacted_seq INTEGER NOT NULL,
     chain_hash BLOB NOT NULL,
     items INTEGER NOT NULL,       -- items that are not deleted
-    bytes INTEGER NOT NULL        -- of envelopes that are kept
+    bytes INTEGER NOT NULL,       -- of envelopes that are kept
+    settled_seq INTEGER NOT NULL DEFAULT 0  -- results of changes up to here are in op_result; a change above it must not be removed
 ) STRICT, WITHOUT ROWID;
 
 -- The log, and with it every revision of every subject (item, directory entry, keyset): a row is both a change and a
@@ -21,26 +22,26 @@ CREATE TABLE change (
     account_id BLOB NOT NULL,
     seq INTEGER NOT NULL,
     kind INTEGER NOT NULL,
-    subject_id BLOB NOT NULL,
+    more_in_batch INTEGER NOT NULL,
+    committed_at INTEGER NOT NULL,
     rev INTEGER NOT NULL,
+    subject_id BLOB NOT NULL,
+    chain_hash BLOB NOT NULL,
     header BLOB NOT NULL,
     signature BLOB NOT NULL,
-    envelope BLOB,                -- NULL: no longer kept, a later revision exists
-    chain_hash BLOB NOT NULL,
-    more_in_batch INTEGER NOT NULL,
-    committed_at INTEGER NOT NULL
+    envelope BLOB                 -- NULL: no longer kept, a later revision exists. Last: what stands behind it would be read through it
 ) STRICT;
 
 CREATE UNIQUE INDEX change_by_seq ON change (account_id, seq);
 CREATE UNIQUE INDEX change_by_subject ON change (account_id, subject_id, rev);
 CREATE INDEX change_device_key ON change (account_id, seq) WHERE kind = 3;
 
--- Results of each device's newest operations: what a repeated op_seq is answered with.
+-- Results of each device's newest operations: what a repeated op_seq is answered with. Those of applied operations above
+-- vault.settled_seq are not here yet: the change itself is read.
 CREATE TABLE op_result (
     account_id BLOB NOT NULL,
     device_id BLOB NOT NULL,
     op_seq INTEGER NOT NULL,
-    op_id BLOB NOT NULL,
     header_hash BLOB NOT NULL,
     outcome INTEGER NOT NULL,     -- 1 applied, 2 conflict, 3 rejected
     seq INTEGER NOT NULL,         -- of an applied operation, else 0
