@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Kpm.Server.Rpc;
 using Kpm.V1;
 
@@ -10,10 +11,18 @@ namespace Kpm.Server.Accounts.Passwords;
 /// </summary>
 internal sealed class PasswordHashing : IDisposable
 {
+    /// <summary>A machine that is busy with other things lets a hash at leisure wait; after so many times its usual length it is made in the ordinary class.</summary>
+    private const int Patience = 4;
+
+    /// <summary>bcrypt of this cost takes some 16 ms. A shorter hash holds nobody up for longer than any other thread may.</summary>
+    private const int CostOfATimeSlice = 8;
+
     private readonly IPasswordHasher _hasher;
     private readonly Limits _limits;
-    private readonly BlockingCollection<Action> _queue;
+    private readonly BlockingCollection<HashWork> _queue;
     private readonly Thread[] _threads;
+    private readonly TimeSpan _patience;
+    private readonly bool _atLeisure;
 
     /// <summary>Verified where there is no account, so that both answers take the same work.</summary>
     private readonly string _dummy;
@@ -22,9 +31,12 @@ internal sealed class PasswordHashing : IDisposable
     {
         _hasher = hasher;
         _limits = limits;
+        var start = Stopwatch.GetTimestamp();
         _dummy = hasher.Hash("no account has this password");
-        _queue = new BlockingCollection<Action>(limits.PasswordHashQueue);
-        _threads = [.. Enumerable.Range(0, options.EffectiveThreads).Select(i => new Thread(Run) { IsBackground = true, Name = $"password-hash-{i}" })];
+        _patience = Stopwatch.GetElapsedTime(start) * Patience;
+        _atLeisure = options.Cost >= CostOfATimeSlice;
+        _queue = new BlockingCollection<HashWork>(limits.PasswordHashQueue);
+        _threads = [.. Enumerable.Range(0, options.EffectiveThreads).Select(i => new Thread(() => Run(i)) { IsBackground = true, Name = $"password-hash-{i}" })];
         Array.ForEach(_threads, t => t.Start());
     }
 
@@ -44,41 +56,27 @@ internal sealed class PasswordHashing : IDisposable
         _queue.Dispose();
     }
 
-    private async Task<T> EnqueueAsync<T>(Func<T> work, CancellationToken cancellationToken)
+    private async Task<T> EnqueueAsync<T>(Func<T> compute, CancellationToken cancellationToken)
     {
-        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
-        if (_queue.IsAddingCompleted || !_queue.TryAdd(() => Execute(work, done, cancellationToken), 0, CancellationToken.None))
+        var work = new HashWork<T>(compute, cancellationToken);
+        if (_queue.IsAddingCompleted || !_queue.TryAdd(work, 0, CancellationToken.None))
         {
             throw Errors.RetryAfter(ErrorReason.RateLimited, _limits.PasswordHashRetry);
         }
 
-        return await done.Task;
+        return await work.Task;
     }
 
-    /// <summary>Whoever gave up while waiting costs nothing.</summary>
-    private static void Execute<T>(Func<T> work, TaskCompletionSource<T> done, CancellationToken cancellationToken)
+    /// <summary>Takes work one after the other; leaves it to a thread that stands back behind everything else, as long as that one comes to it.</summary>
+    private void Run(int index)
     {
-        if (cancellationToken.IsCancellationRequested)
-        {
-            done.SetCanceled(cancellationToken);
-            return;
-        }
-
-        try
-        {
-            done.SetResult(work());
-        }
-        catch (Exception e)
-        {
-            done.SetException(e);
-        }
-    }
-
-    private void Run()
-    {
+        using var leisure = _atLeisure ? new LeisureThread($"password-hash-leisure-{index}") : null;
         foreach (var work in _queue.GetConsumingEnumerable())
         {
-            work();
+            if (leisure is null || !leisure.TryRun(work, _patience))
+            {
+                work.Run();
+            }
         }
     }
 }
