@@ -1,6 +1,7 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { SecurityEvent } from "./gen/kpm/v1/security_pb.js";
-import { idToBytes } from "./ids.js";
+import { nilId } from "./ids.js";
+import { same, utf8, Writer } from "./kpm1/bytes.js";
 import { sha256 } from "./kpm1/primitives.js";
 
 /** The hash that an event of the account must have, after the hash before it; security.proto has the layout. */
@@ -8,16 +9,21 @@ export async function auditHash(before: Uint8Array, accountId: string, event: Se
   if (!event.time) {
     throw new Error("the event has no time");
   }
-  const detail = Buffer.from(event.detail, "utf8");
-  const numbers = Buffer.alloc(21);
-  numbers.writeBigUInt64BE(event.seq);
-  numbers.writeBigInt64BE(BigInt(timestampMs(event.time)), 8);
-  numbers.writeInt32BE(event.kind, 16);
-  numbers.writeUInt8(event.actor, 20);
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(detail.length);
-  const device = event.deviceId === "" ? Buffer.alloc(16) : idToBytes(event.deviceId);
-  return sha256(Buffer.concat([Buffer.from("KPM1-AUDIT", "ascii"), before, idToBytes(accountId), numbers, device, length, detail]));
+  const detail = utf8(event.detail);
+  return sha256(
+    new Writer()
+      .bytes(utf8("KPM1-AUDIT"))
+      .bytes(before)
+      .id(accountId)
+      .u64(event.seq)
+      .u64(BigInt(timestampMs(event.time)))
+      .u32(event.kind)
+      .u8(event.actor)
+      .id(event.deviceId || nilId)
+      .u32(detail.length)
+      .bytes(detail)
+      .finish(),
+  );
 }
 
 /**
@@ -31,7 +37,7 @@ export async function verifyEvents(accountId: string, events: Iterable<SecurityE
   let seq = 0n;
   for (const event of events) {
     const hash = await auditHash(head, accountId, event);
-    if (event.seq !== seq + 1n || Buffer.compare(hash, event.hash) !== 0) {
+    if (event.seq !== seq + 1n || !same(hash, event.hash)) {
       throw new Error(`event ${event.seq} does not follow from event ${seq}`);
     }
     [head, seq] = [hash, event.seq];

@@ -1,17 +1,20 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type DeviceProof, DeviceProofSchema } from "./gen/kpm/v1/session_pb.js";
+import { utf8, Writer } from "./kpm1/bytes.js";
 import { type CryptoKey, sha256, sign } from "./kpm1/primitives.js";
 
 /** The bytes that a device signs to prove its key for one method and one token; session.proto has the layout. */
 export async function proofBytes(method: string, token: string, timeMs: number, nonce: Uint8Array): Promise<Uint8Array> {
-  const name = Buffer.from(method, "utf8");
-  const length = Buffer.alloc(2);
-  length.writeUInt16BE(name.length);
-  const time = Buffer.alloc(8);
-  time.writeBigUInt64BE(BigInt(timeMs));
-  const tokenHash = await sha256(Buffer.from(token, "utf8"));
-  return Uint8Array.from(Buffer.concat([Buffer.from("KPM1-PROOF", "ascii"), length, name, tokenHash, time, nonce]));
+  const name = utf8(method);
+  return new Writer()
+    .bytes(utf8("KPM1-PROOF"))
+    .u16(name.length)
+    .bytes(name)
+    .bytes(await sha256(utf8(token)))
+    .u64(BigInt(timeMs))
+    .bytes(nonce)
+    .finish();
 }
 
 /**

@@ -1,11 +1,17 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { Code } from "@connectrpc/connect";
+import { RpcError } from "./errors.js";
+import { StreamEnded, type VaultEvent } from "./events.js";
 import type { Operation, OperationResult } from "./gen/kpm/v1/vault_pb.js";
-import { SyncRequestSchema, type SyncResponse, VaultService, type Welcome } from "./gen/kpm/v1/vault_service_pb.js";
+import { ResyncReason, SyncRequestSchema, type SyncResponse, VaultService, type Welcome } from "./gen/kpm/v1/vault_service_pb.js";
 import { Queue } from "./queue.js";
-import { StreamEnded, type Vault, type VaultEvent } from "./vault.js";
+import type { Vault } from "./vault.js";
 
 const method = `/${VaultService.typeName}/${VaultService.method.sync.name}`;
 const protocolVersion = 1;
+
+/** A device publishes a checkpoint once the head is this far above the newest one. */
+const checkpointDistance = 1000n;
 
 type Outgoing = NonNullable<MessageInitShape<typeof SyncRequestSchema>["message"]>;
 
@@ -28,6 +34,8 @@ export class SyncStream implements AsyncIterable<VaultEvent> {
   readonly #vault: Vault;
   #welcomed!: (welcome: Welcome) => void;
   #failed!: (error: unknown) => void;
+  #welcome: Welcome | undefined;
+  #checkpointSeq = 0n;
   #closed = false;
   #ending: StreamEnded | undefined;
 
@@ -35,8 +43,12 @@ export class SyncStream implements AsyncIterable<VaultEvent> {
     this.#vault = vault;
   }
 
-  /** Opens the stream and waits for the server's Welcome. */
-  static async open(vault: Vault): Promise<SyncStream> {
+  /**
+   * Opens the stream and waits for the server's Welcome.
+   *
+   * @param options.snapshot begin with a snapshot where there is one, though the changes could be replayed
+   */
+  static async open(vault: Vault, options: { snapshot?: boolean } = {}): Promise<SyncStream> {
     const { client, device, log } = vault;
     const stream = new SyncStream(vault);
     const welcome = new Promise<Welcome>((resolve, reject) => {
@@ -50,12 +62,18 @@ export class SyncStream implements AsyncIterable<VaultEvent> {
         generation: log.seq === 0n ? 0n : log.generation,
         cursor: log.seq,
         chainHash: log.chainHash,
+        snapshot: options.snapshot ?? false,
         proof: await device.prove(method, client.session.accessToken),
       },
     });
     void stream.#run();
-    await welcome;
+    stream.#welcome = await welcome;
     return stream;
+  }
+
+  /** Where the vault stood when the stream opened, and whether its quota is nearly used up. */
+  get welcome(): Welcome {
+    return this.#welcome!;
   }
 
   /** Sends operations; resolves with one result for each, in their order, once all are durable. */
@@ -117,6 +135,7 @@ export class SyncStream implements AsyncIterable<VaultEvent> {
       case "welcome":
         log.welcome(message.value.generation, message.value.headSeq);
         vault.checkOwnOperations(message.value.lastOpSeq);
+        this.#checkpointSeq = message.value.checkpointSeq;
         this.#welcomed(message.value);
         break;
       case "changes":
@@ -130,14 +149,27 @@ export class SyncStream implements AsyncIterable<VaultEvent> {
       case "caughtUp":
         log.bookmark(message.value.seq);
         this.#events.put({ type: "caughtUp", seq: log.seq });
+        await this.#publishCheckpoint();
         break;
       case "opResult":
         this.#waiting.get(message.value.opId)?.resolve(message.value);
         this.#waiting.delete(message.value.opId);
         break;
       case "ping":
-        log.bookmark(message.value.headSeq);
+        vault.heartbeat(message.value.headSeq);
         this.#send({ case: "pong", value: {} });
+        break;
+      case "snapshotBegin":
+        await vault.beginSnapshot(message.value);
+        break;
+      case "snapshotRows":
+        await vault.addRows(message.value);
+        break;
+      case "snapshotEnd":
+        for (const event of await vault.endSnapshot(message.value)) {
+          this.#events.put(event);
+        }
+        this.#send({ case: "ack", value: { seq: log.seq } });
         break;
       case "tokenExpiring":
         await this.#renew();
@@ -147,6 +179,10 @@ export class SyncStream implements AsyncIterable<VaultEvent> {
         this.#halfClose(new StreamEnded("revoked"));
         break;
       case "resyncRequired":
+        if (message.value.reason !== ResyncReason.COMPACTED) {
+          this.#halfClose(new StreamEnded(message.value));
+        }
+        break; // after COMPACTED a snapshot follows
       case "goAway":
         this.#halfClose(new StreamEnded(message.value));
         break;
@@ -157,6 +193,22 @@ export class SyncStream implements AsyncIterable<VaultEvent> {
   #halfClose(why: StreamEnded): void {
     this.#ending = why;
     this.#outgoing.end();
+  }
+
+  /** At a bookmark: what this device has verified, once enough has come since the newest checkpoint. */
+  async #publishCheckpoint(): Promise<void> {
+    const { log, device } = this.#vault;
+    if (log.seq - this.#checkpointSeq < checkpointDistance || !log.isCurrent(device.id)) {
+      return;
+    }
+    try {
+      this.#checkpointSeq = await this.#vault.publishCheckpoint();
+    } catch (error) {
+      // Busy or out of reach: the next bookmark tries again. Whatever else the server says against its own log ends the stream.
+      if (!(error instanceof RpcError) || ![Code.Unavailable, Code.DeadlineExceeded, Code.ResourceExhausted].includes(error.code)) {
+        throw error;
+      }
+    }
   }
 
   async #renew(): Promise<void> {

@@ -1,60 +1,29 @@
 import { create } from "@bufbuild/protobuf";
 import type { KpmClient } from "./client.js";
 import type { Device } from "./device.js";
+import { applied, StreamEnded, type VaultEvent } from "./events.js";
 import type { Item } from "./gen/kpm/item/v1/item_pb.js";
-import { type Operation, OperationKind, type OperationResult, OperationSchema, RejectionReason } from "./gen/kpm/v1/vault_pb.js";
-import { type Changes, type GoAway, GoAwayReason, type ResyncRequired, ResyncReason } from "./gen/kpm/v1/vault_service_pb.js";
+import { type Operation, OperationKind, type OperationResult, OperationSchema } from "./gen/kpm/v1/vault_pb.js";
+import { type Changes, ResyncReason, type SnapshotBegin, type SnapshotEnd, type SnapshotRows } from "./gen/kpm/v1/vault_service_pb.js";
 import { newId } from "./ids.js";
-import { type DirectoryEntry, Enrolment, sealDirectoryEntry } from "./kpm1/directory.js";
-import { Kpm1Error } from "./kpm1/error.js";
+import { hex } from "./kpm1/bytes.js";
+import { encodeCheckpoint } from "./kpm1/checkpoint.js";
+import { Enrolment, sealDirectoryEntry } from "./kpm1/directory.js";
+import { ensure, Kpm1Error } from "./kpm1/error.js";
 import { encodeHeader, type Header, itemSchema, parseHeader } from "./kpm1/header.js";
 import { openItem, sealItem } from "./kpm1/item.js";
-import { openKeyset, sealKeyset, VaultKeys } from "./kpm1/keyset.js";
-import { VaultLog, type VerifiedEntry } from "./kpm1/log.js";
-import { sha256, sign } from "./kpm1/primitives.js";
+import { checkKeyset, iterations, openKeyset, openKeysetAsDevice, sealKeyset, VaultKeys } from "./kpm1/keyset.js";
+import { type Snapshot, VaultLog, type VerifiedEntry } from "./kpm1/log.js";
+import { importPublicKey, sha256, sign } from "./kpm1/primitives.js";
+import { sealRevocation } from "./kpm1/revocation.js";
 
-/** A verified step of the vault's history. */
-export type VaultEvent =
-  | { readonly type: "item"; readonly seq: bigint; readonly id: string; readonly rev: bigint; readonly author: string; readonly item: Item }
-  /** An item that only a newer client can read; its ciphertext is left as it is. */
-  | { readonly type: "unreadable"; readonly seq: bigint; readonly id: string; readonly rev: bigint; readonly author: string; readonly why: Kpm1Error }
-  | { readonly type: "deleted"; readonly seq: bigint; readonly id: string; readonly rev: bigint; readonly author: string }
-  /** A device joined. Show one that is KEYED to the person: somebody who knows the main password added it. */
-  | { readonly type: "device"; readonly seq: bigint; readonly entry: DirectoryEntry }
-  | { readonly type: "keyset"; readonly seq: bigint; readonly rev: bigint }
-  /** Everything up to seq has been seen. */
-  | { readonly type: "caughtUp"; readonly seq: bigint };
+/** What an operation is made on, taken in one step: the log may go on while the envelope is made. */
+type Basis = Omit<Header, "envelopeHash" | "commitment">;
 
-/** The server did not apply an operation. */
-export class OperationError extends Error {
-  override readonly name = "OperationError";
-
-  constructor(
-    /** The result: a conflict names the subject's revision now, a rejection its reason. */
-    readonly result: OperationResult,
-  ) {
-    super(
-      result.result.case === "conflict"
-        ? `the subject is at revision ${result.result.value.rev} now`
-        : `the server refused the operation: ${RejectionReason[result.result.case === "rejected" ? result.result.value.reason : 0]}`,
-    );
-  }
-}
-
-/** The server ended a stream. */
-export class StreamEnded extends Error {
-  override readonly name = "StreamEnded";
-
-  constructor(
-    /** GoAway: resume. ResyncRequired: keep the data and tell the person. "revoked": this device's access was ended. */
-    readonly reason: GoAway | ResyncRequired | "revoked",
-  ) {
-    super(
-      reason === "revoked" ? "the access of this device was ended"
-      : reason.$typeName === "kpm.v1.GoAway" ? `the server ended the stream: ${GoAwayReason[reason.reason]}`
-      : `the stream can't be resumed: ${ResyncReason[reason.reason]}`,
-    );
-  }
+/** A snapshot that is being received, and what its rows tell. */
+interface Receiving {
+  readonly snapshot: Snapshot;
+  readonly events: VaultEvent[];
 }
 
 /**
@@ -70,16 +39,17 @@ export class Vault {
   readonly #batch: VaultEvent[] = [];
   #inBatch = false;
   #lastOpSeq = 0n;
+  #receiving: Receiving | undefined;
 
   private constructor(
     readonly client: KpmClient,
     readonly device: Device,
-    readonly keys: VaultKeys,
+    keys: VaultKeys,
   ) {
     this.log = new VaultLog({
       account: client.accountId,
       keys,
-      own: { device: device.id, knows: (header) => this.#made.has(Buffer.from(header).toString("base64")) },
+      own: { device: device.id, knows: (header) => this.#made.has(hex(header)) },
     });
   }
 
@@ -107,7 +77,8 @@ export class Vault {
   }
 
   /**
-   * Opens the vault on another device: verifies the whole log, and enrols the device as KEYED if it is new.
+   * Opens the vault on another device: verifies the whole log, or the newest snapshot and what follows it, and enrols the
+   * device as KEYED if it is new.
    *
    * @throws Kpm1Error PASSWORD_WRONG, or what a check found
    */
@@ -118,7 +89,7 @@ export class Vault {
     }
     const header = parseHeader(state.keyset.header);
     const vault = new Vault(client, device, await openKeyset(state.keyset.keyset, header, mainPassword));
-    for await (const event of vault.watch()) {
+    for await (const event of vault.watch({ snapshot: true })) {
       if (event.type === "caughtUp" && event.seq >= state.headSeq) {
         break;
       }
@@ -132,6 +103,11 @@ export class Vault {
     return vault;
   }
 
+  /** The vault's keys. A keyset of a new epoch that has a wrap for this device brings newer ones. */
+  get keys(): VaultKeys {
+    return this.log.keys;
+  }
+
   /** The last change belongs to an atomic batch whose rest has not come yet. */
   get inBatch(): boolean {
     return this.#inBatch;
@@ -142,7 +118,7 @@ export class Vault {
    * in which they were made.
    */
   async put(item: Item, id: string = newId()): Promise<Operation> {
-    const basis = this.#basis(OperationKind.PUT, id);
+    const basis = { ...this.#basis(OperationKind.PUT, id), attachments: attachmentsOf(item) };
     const { envelope, commitment } = await sealItem(item, known(this.keys.vaultKey(basis.keyEpoch)), basis);
     return this.#operation(basis, envelope, commitment);
   }
@@ -158,11 +134,16 @@ export class Vault {
     return results;
   }
 
-  /** Follows the log by the server's stream alone; ends with the access token. */
-  async *watch(options: { signal?: AbortSignal } = {}): AsyncGenerator<VaultEvent, void> {
+  /**
+   * Follows the log by the server's stream alone; ends with the access token.
+   *
+   * @param options.snapshot begin with a snapshot where there is one, though the changes could be replayed
+   */
+  async *watch(options: { signal?: AbortSignal; snapshot?: boolean } = {}): AsyncGenerator<VaultEvent, void> {
     const { log } = this;
-    const request = { generation: log.seq === 0n ? 0n : log.generation, cursor: log.seq, chainHash: log.chainHash };
-    for await (const { event } of this.client.vault.watch(request, options)) {
+    const { snapshot = false, ...call } = options;
+    const request = { generation: log.seq === 0n ? 0n : log.generation, cursor: log.seq, chainHash: log.chainHash, snapshot };
+    for await (const { event } of this.client.vault.watch(request, call)) {
       switch (event.case) {
         case "welcome":
           log.welcome(event.value.generation, event.value.headSeq);
@@ -175,13 +156,69 @@ export class Vault {
           yield { type: "caughtUp", seq: log.seq };
           break;
         case "ping":
-          log.bookmark(event.value.headSeq);
+          this.heartbeat(event.value.headSeq);
+          break;
+        case "snapshotBegin":
+          await this.beginSnapshot(event.value);
+          break;
+        case "snapshotRows":
+          await this.addRows(event.value);
+          break;
+        case "snapshotEnd":
+          yield* await this.endSnapshot(event.value);
           break;
         case "resyncRequired":
+          if (event.value.reason === ResyncReason.COMPACTED) {
+            break; // a snapshot follows
+          }
+          throw new StreamEnded(event.value);
         case "goAway":
           throw new StreamEnded(event.value);
       }
     }
+  }
+
+  /** Checks the bookmark of a Ping, which means nothing yet while a snapshot is on its way. */
+  heartbeat(seq: bigint): void {
+    if (!this.#receiving) {
+      this.log.bookmark(seq);
+    }
+  }
+
+  /** Begins to receive a snapshot; one that was on its way before is void. */
+  async beginSnapshot(begin: SnapshotBegin): Promise<void> {
+    const snapshot = this.log.beginSnapshot(begin);
+    if (snapshot.checkpoint.keyEpoch > this.keys.epoch) {
+      await this.#fetchKeys();
+    }
+    this.#receiving = { snapshot, events: [] };
+  }
+
+  /** Verifies rows of the snapshot. */
+  async addRows({ rows }: SnapshotRows): Promise<void> {
+    const { snapshot, events } = this.#received();
+    for (const row of rows) {
+      const event = await this.#event(await snapshot.add(row));
+      if (event) {
+        events.push(event);
+      }
+    }
+  }
+
+  /** Verifies the whole snapshot and takes it in; the events are those of what is new in it. */
+  async endSnapshot({ asOf }: SnapshotEnd): Promise<VaultEvent[]> {
+    const { snapshot, events } = this.#received();
+    const { seq } = this.log;
+    await this.log.endSnapshot(snapshot, asOf);
+    this.#receiving = undefined;
+    const news = events.filter((event) => event.seq > seq);
+    news.forEach((event) => this.#keep(event));
+    return [...news, { type: "snapshot", seq: asOf }];
+  }
+
+  #received(): Receiving {
+    ensure(this.#receiving !== undefined, "SEQ_GAP", "rows came without the beginning of their snapshot");
+    return this.#receiving;
   }
 
   /** Verifies changes of the server and takes them in; the events of an atomic batch come with its last change. */
@@ -189,9 +226,11 @@ export class Vault {
     if (changes.prevSeq !== this.log.seq) {
       throw new Kpm1Error("SEQ_GAP", `changes came after ${changes.prevSeq} where ${this.log.seq} is the last`);
     }
+    ensure(!this.#receiving, "SEQ_GAP", "changes came before the end of a snapshot");
     const events: VaultEvent[] = [];
     for (const change of changes.entries) {
       const entry = await this.log.append(change);
+      await this.#renewKeys(entry);
       const event = await this.#event(entry);
       if (event) {
         this.#batch.push(event);
@@ -215,14 +254,93 @@ export class Vault {
     }
   }
 
-  async #event({ seq, header, envelope, device }: VerifiedEntry): Promise<VaultEvent | undefined> {
+  /**
+   * Operations that end devices' parts in the log and give the vault new keys, which none of them gets: to be pushed
+   * together, as one atomic Push.
+   *
+   * @param mainPassword is asked for anew: whoever holds an unlocked device must not take the vault from its owner
+   * @param devices the devices to revoke; none for new keys alone
+   * @throws Kpm1Error PASSWORD_WRONG, before anything is made
+   */
+  async rekey(mainPassword: string, devices: readonly string[] = []): Promise<Operation[]> {
+    const { accountId: account, vault } = this.client;
+    const stored = known((await vault.getVault({})).keyset);
+    this.log.checkKeyset(stored);
+    const old = await checkKeyset(stored.keyset, parseHeader(stored.header));
+    await openKeyset(stored.keyset, parseHeader(stored.header), mainPassword);
+    const remaining = this.log.devices.filter(({ device }) => this.log.isCurrent(device) && !devices.includes(device));
+    const revocations: Operation[] = [];
+    for (const device of devices) {
+      const basis = this.#basis(OperationKind.DEVICE_REVOCATION, newId());
+      const envelope = await sealRevocation({ account, vault: account, device }, known(this.keys.directoryKey(basis.keyEpoch)));
+      revocations.push(await this.#operation(basis, envelope));
+    }
+    const keys = await this.keys.next();
+    const basis = { ...this.#basis(OperationKind.KEYSET, account), keyEpoch: keys.epoch };
+    const envelope = await sealKeyset({
+      account,
+      vault: account,
+      rev: basis.baseRev + 1n,
+      keys,
+      mainPassword,
+      iterations: Math.max(iterations.default, old.password.iterations),
+      ...(old.recovery ? { recoveryKey: await importPublicKey(old.recovery.recipient, "ECDH") } : {}),
+      devices: await Promise.all(
+        remaining.map(async ({ device, agreementKey }) => ({ device, agreementKey: await importPublicKey(agreementKey, "ECDH") })),
+      ),
+    });
+    return [...revocations, await this.#operation(basis, envelope)];
+  }
+
+  /** Publishes what this device has verified as a checkpoint, from which others can take a snapshot. */
+  async publishCheckpoint(): Promise<bigint> {
+    if (this.#inBatch) {
+      throw new Error("a checkpoint can't be made inside an atomic Push");
+    }
+    const checkpoint = encodeCheckpoint(await this.log.checkpoint(this.device.id));
+    const signature = await sign(this.device.signing.privateKey, checkpoint);
+    return (await this.client.vault.publishCheckpoint({ checkpoint, signature })).newestSeq;
+  }
+
+  /** Takes the keys of a new epoch from the keyset that brings them, as far as that has a wrap for this device. */
+  async #renewKeys({ header, envelope }: VerifiedEntry): Promise<void> {
+    if (header.kind !== OperationKind.KEYSET || header.keyEpoch <= this.keys.epoch) {
+      return;
+    }
+    if (envelope) {
+      await this.#takeKeys(envelope, header);
+    } else {
+      await this.#fetchKeys();
+    }
+  }
+
+  /** Asks for the keyset that a device of the directory signed last. The log's own check of it follows when the log has it. */
+  async #fetchKeys(): Promise<void> {
+    const { keyset } = await this.client.vault.getVault({});
+    if (keyset) {
+      await this.log.checkSignedKeyset(keyset);
+      await this.#takeKeys(keyset.keyset, parseHeader(keyset.header));
+    }
+  }
+
+  async #takeKeys(envelope: Uint8Array, header: Header): Promise<void> {
+    const { devices } = await checkKeyset(envelope, header);
+    if (header.keyEpoch > this.keys.epoch && devices.some(({ device }) => device === this.device.id)) {
+      this.log.keys = await openKeysetAsDevice(envelope, header, this.device.id, this.device.agreement);
+    }
+  }
+
+  async #event({ seq, header, envelope, device, revoked }: VerifiedEntry): Promise<VaultEvent | undefined> {
     const common = { seq, id: header.subject, rev: header.baseRev + 1n, author: header.device };
     if (device) {
       return { type: "device", seq, entry: device };
     }
+    if (revoked !== undefined) {
+      return { type: "revoked", seq, device: revoked, author: header.device };
+    }
     switch (header.kind) {
       case OperationKind.KEYSET:
-        return { type: "keyset", seq, rev: common.rev };
+        return { type: "keyset", seq, rev: common.rev, keyEpoch: header.keyEpoch };
       case OperationKind.DELETE:
         return { type: "deleted", ...common };
     }
@@ -258,8 +376,7 @@ export class Vault {
     return this.#operation(basis, envelope);
   }
 
-  /** What an operation is made on, taken in one step: the log may go on while the envelope is made. */
-  #basis(kind: OperationKind, subject: string): Omit<Header, "envelopeHash" | "commitment"> {
+  #basis(kind: OperationKind, subject: string): Basis {
     const { accountId } = this.client;
     const { generation, keyEpoch, seq, chainHash } = this.log;
     return {
@@ -280,29 +397,27 @@ export class Vault {
   }
 
   async #operation(
-    basis: Omit<Header, "envelopeHash" | "commitment">,
+    basis: Basis,
     envelope: Uint8Array,
     commitment: Uint8Array = new Uint8Array(32),
   ): Promise<Operation> {
     const { kind, opSeq, opId, subject, baseRev } = basis;
     const header = encodeHeader({ ...basis, envelopeHash: await sha256(envelope), commitment });
-    this.#made.add(Buffer.from(header).toString("base64"));
+    this.#made.add(hex(header));
     const signature = await sign(this.device.signing.privateKey, header);
     return create(OperationSchema, { opSeq, opId, subjectId: subject, baseRev, kind, header, signature, envelope });
   }
 }
 
-function known(key: Uint8Array | undefined): Uint8Array {
-  if (!key) {
+/** The ids of an item's files, as its header lists them. */
+function attachmentsOf({ kind }: Item): string[] {
+  const files = kind.case === "document" ? kind.value.files : [];
+  return [...new Set(files.map(({ id }) => id))].sort();
+}
+
+function known<T>(key: T | undefined): T {
+  if (key === undefined) {
     throw new Kpm1Error("KEY_EPOCH_UNKNOWN", "the vault has new keys; open it again");
   }
   return key;
-}
-
-/** The seq of an operation that was applied. Throws OperationError where it was not. */
-export function applied(result: OperationResult | undefined): bigint {
-  if (result?.result.case !== "applied") {
-    throw result ? new OperationError(result) : new Error("the server sent no result");
-  }
-  return result.result.value.seq;
 }

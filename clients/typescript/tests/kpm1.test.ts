@@ -50,7 +50,7 @@ const notWellFormed: Record<string, Partial<kpm1.Header>> = {
   "a base_rev without a successor": { baseRev: 2n ** 63n - 1n },
   "a chain hash of an empty log": { observed: { seq: 0n, hash: new Uint8Array(32).fill(1) } },
   "a PUT without a schema": { schema: 0 },
-  "a kind of 5": { kind: 5 as OperationKind },
+  "a kind of 6": { kind: 6 as OperationKind },
   "a DELETE with a schema": { kind: OperationKind.DELETE },
   "a DELETE of nothing": { kind: OperationKind.DELETE, schema: 0, commitment: new Uint8Array(32), baseRev: 0n },
   "a DEVICE_KEY about another device": { kind: OperationKind.DEVICE_KEY, schema: 0, commitment: new Uint8Array(32), baseRev: 0n },

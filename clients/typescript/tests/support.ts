@@ -31,7 +31,7 @@ export class LogWriter {
   readonly #opSeqs = new Map<string, bigint>();
   #head: Uint8Array = kpm1.emptyChainHash;
 
-  constructor(readonly keys: kpm1.VaultKeys) {}
+  constructor(public keys: kpm1.VaultKeys) {}
 
   static async create(): Promise<LogWriter> {
     return new LogWriter(await kpm1.VaultKeys.create());
@@ -54,7 +54,7 @@ export class LogWriter {
       opId: newId(),
       subject,
       baseRev: this.revs.get(subject) ?? 0n,
-      keyEpoch: 1,
+      keyEpoch: this.keys.epoch,
       schema: kind === OperationKind.PUT ? kpm1.itemSchema : 0,
       envelopeHash: new Uint8Array(32),
       commitment: new Uint8Array(32),
@@ -94,11 +94,11 @@ export class LogWriter {
     const { signingKey, agreementKey } = device;
     const envelope = await kpm1.sealDirectoryEntry(
       {
-        enrolment, account, vault: account, device: device.id, keyEpoch: 1, signingKey, agreementKey,
+        enrolment, account, vault: account, device: device.id, keyEpoch: this.keys.epoch, signingKey, agreementKey,
         ...(more.approver ? { approver: more.approver.id } : {}),
         ...more.entry,
       },
-      more.directoryKey ?? this.keys.directoryKey(1)!,
+      more.directoryKey ?? this.keys.directoryKey(this.keys.epoch)!,
       more.approver?.signing.privateKey,
     );
     return this.write({ device, kind: OperationKind.DEVICE_KEY, subject: device.id, envelope });
@@ -113,7 +113,43 @@ export class LogWriter {
 
   async putItem(device: Device, subject: string, name: string, header: Partial<kpm1.Header> = {}): Promise<Change> {
     const next = this.nextHeader({ device, kind: OperationKind.PUT, subject });
-    const sealed = await kpm1.sealItem(create(ItemSchema, { name }), this.keys.vaultKey(1)!, { ...next, ...header });
+    const sealed = await kpm1.sealItem(create(ItemSchema, { name }), this.keys.vaultKey(this.keys.epoch)!, { ...next, ...header });
     return this.write({ device, kind: OperationKind.PUT, subject, ...sealed, header });
+  }
+
+  /** Ends a device's part in the log; `more` says what the revocation or its header says instead of what would be right. */
+  async revoke(author: Device, device: string, more: { revocation?: Partial<kpm1.Revocation>; directoryKey?: Uint8Array; header?: Partial<kpm1.Header> } = {}): Promise<Change> {
+    const { account } = this;
+    const directoryKey = more.directoryKey ?? this.keys.directoryKey(this.keys.epoch)!;
+    const envelope = await kpm1.sealRevocation({ account, vault: account, device, ...more.revocation }, directoryKey);
+    return this.write({ device: author, kind: OperationKind.DEVICE_REVOCATION, subject: newId(), envelope, ...(more.header ? { header: more.header } : {}) });
+  }
+
+  /** Gives the vault the keys of the next epoch. */
+  async rekey(device: Device): Promise<Change> {
+    this.keys = await this.keys.next();
+    return this.putKeyset(device, "main password");
+  }
+
+  /** The snapshot at a seq; `edit` says what its checkpoint says instead of what would be right. */
+  async snapshot(author: Device, asOf: number = this.changes.length, edit: Partial<kpm1.Checkpoint> = {}): Promise<{ start: kpm1.SnapshotStart; rows: Change[] }> {
+    const { account } = this;
+    const newest = new Map(this.changes.slice(0, asOf).map((change) => [change.subjectId, change]));
+    const replaced = new Set(this.changes.slice(asOf).map(({ subjectId }) => subjectId));
+    const rows = [...newest.values()].sort((a, b) => Number(a.seq - b.seq)).map((row) =>
+      replaced.has(row.subjectId) && row.kind !== OperationKind.DELETE ? { ...row, envelope: new Uint8Array(0), superseded: true } : row);
+    let hash = kpm1.emptyChainHash;
+    for (const { seq, header } of this.changes.slice(0, asOf)) {
+      hash = await kpm1.chainHash(hash, seq, header);
+    }
+    const leaves = await Promise.all(
+      rows.map(async ({ subjectId: subject, rev, seq, header }) => ({ subject, rev, seq, headerHash: await kpm1.sha256(header) })),
+    );
+    const checkpoint = kpm1.encodeCheckpoint({
+      account, vault: account, generation: 1n, device: author.id, seq: BigInt(asOf), chainHash: hash,
+      keyEpoch: kpm1.parseHeader(this.changes[asOf - 1]!.header).keyEpoch, leaves: BigInt(rows.length), root: await kpm1.merkleRoot(leaves), ...edit,
+    });
+    const signature = await kpm1.sign(author.signing.privateKey, checkpoint);
+    return { start: { asOf: BigInt(asOf), checkpoint, signature, rows: BigInt(rows.length) }, rows };
   }
 }

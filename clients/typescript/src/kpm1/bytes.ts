@@ -5,15 +5,20 @@ import { Kpm1Error } from "./error.js";
 export const suite = 1;
 
 /** The numbers of the structures. */
-export const structures = { header: 1, item: 2, keyset: 3, wrap: 4, directoryEntry: 5 } as const;
+export const structures = {
+  header: 1, item: 2, keyset: 3, wrap: 4, directoryEntry: 5, checkpoint: 6, revocation: 7, attachment: 8,
+} as const;
 
 /** No u64 of KPM1 is above this. */
 export const maxU64 = 2n ** 63n - 1n;
 
 const magic = Uint8Array.of(0x4b, 0x50, 0x4d, 0x31);
 
-/** ASCII text as bytes. */
-export const ascii = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text, "ascii"));
+/** Text as its bytes in UTF-8; the labels of KPM1 are ASCII. */
+export const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+/** Bytes as lower-case hex: a key for maps. */
+export const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 
 /** All parts, one behind the other. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
@@ -27,7 +32,11 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Whether two values that are not secret have the same bytes. */
-export const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+export const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
+
+/** Whether two secrets have the same bytes, in a time that does not depend on where they differ. */
+export const sameSecret = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.reduce((different, byte, i) => different | (byte ^ b[i]!), 0) === 0;
 
 /** Whether all bytes are zero. */
 export const isZero = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
@@ -46,21 +55,15 @@ export class Writer {
   }
 
   u16(value: number): this {
-    const part = Buffer.alloc(2);
-    part.writeUInt16BE(value);
-    return this.bytes(part);
+    return this.#number(2, (view) => view.setUint16(0, value));
   }
 
   u32(value: number): this {
-    const part = Buffer.alloc(4);
-    part.writeUInt32BE(value);
-    return this.bytes(part);
+    return this.#number(4, (view) => view.setUint32(0, value));
   }
 
   u64(value: bigint): this {
-    const part = Buffer.alloc(8);
-    part.writeBigUInt64BE(value);
-    return this.bytes(part);
+    return this.#number(8, (view) => view.setBigUint64(0, value));
   }
 
   id(value: string): this {
@@ -70,6 +73,12 @@ export class Writer {
   bytes(value: Uint8Array): this {
     this.#parts.push(value);
     return this;
+  }
+
+  #number(length: number, write: (view: DataView) => void): this {
+    const part = new Uint8Array(length);
+    write(new DataView(part.buffer));
+    return this.bytes(part);
   }
 
   /** What was written so far. */

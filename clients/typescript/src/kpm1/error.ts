@@ -1,11 +1,14 @@
 /** The names that docs/crypto.md gives to what a reader refuses. */
 export type Kpm1ErrorCode =
   | "APPROVAL_INVALID"
+  | "ATTACHMENT_INVALID"
   | "BOOKMARK_INVALID"
   | "CHAIN_MISMATCH"
+  | "CHECKPOINT_MISMATCH"
   | "COMMITMENT_MISMATCH"
   | "DECRYPTION_FAILED"
   | "DEVICE_DUPLICATE"
+  | "DEVICE_REVOKED"
   | "DEVICE_UNKNOWN"
   | "DIRECTORY_MAC_INVALID"
   | "ENVELOPE_HASH_MISMATCH"
@@ -26,6 +29,7 @@ export type Kpm1ErrorCode =
   | "PADDING_INVALID"
   | "PASSWORD_INVALID"
   | "PASSWORD_WRONG"
+  | "REVOCATION_INVALID"
   | "REV_MISMATCH"
   | "ROLLBACK"
   | "ROOT_INVALID"
@@ -49,4 +53,16 @@ export class Kpm1Error extends Error {
   ) {
     super(`${message} (${code})`, options);
   }
+}
+
+/** Throws Kpm1Error unless the condition holds. */
+export function ensure(condition: boolean, code: Kpm1ErrorCode, message: string): asserts condition {
+  if (!condition) {
+    fail(code, message);
+  }
+}
+
+/** Throws Kpm1Error. */
+export function fail(code: Kpm1ErrorCode, message: string): never {
+  throw new Kpm1Error(code, message);
 }

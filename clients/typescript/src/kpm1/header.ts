@@ -1,5 +1,5 @@
 import { OperationKind } from "../gen/kpm/v1/vault_pb.js";
-import { isZero, maxU64, Reader, same, structures, Writer } from "./bytes.js";
+import { hex, isZero, maxU64, Reader, structures, Writer } from "./bytes.js";
 
 /** The version of the plaintext schema of items that this client writes. */
 export const itemSchema = 1;
@@ -8,7 +8,7 @@ export const itemSchema = 1;
 export const maxAttachments = 64;
 
 const fixedLength = 234;
-const emptyHash = Buffer.from("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", "hex");
+const emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 /** What a device signs of each operation. */
 export interface Header {
@@ -22,7 +22,7 @@ export interface Header {
   /** The author's operation number, at least 1. */
   readonly opSeq: bigint;
   readonly opId: string;
-  /** The item, the device or the vault, by kind. */
+  /** The item, the device or the vault, by kind; a revocation has an id of its own. */
   readonly subject: string;
   /** The subject's revision that the operation was made on; its new revision is one more. */
   readonly baseRev: bigint;
@@ -76,7 +76,7 @@ export function encodeHeader(header: Header): Uint8Array {
 export function parseHeader(bytes: Uint8Array): Header {
   const reader = Reader.structure(bytes, structures.header, "operation header");
   const kind = reader.u8() as OperationKind;
-  reader.check(kind >= OperationKind.PUT && kind <= OperationKind.KEYSET, "is of an unknown kind");
+  reader.check(kind >= OperationKind.PUT && kind <= OperationKind.DEVICE_REVOCATION, "is of an unknown kind");
   reader.check(reader.u8() === 0, "has flags");
   const account = reader.id();
   const vault = reader.id();
@@ -110,13 +110,16 @@ export function parseHeader(bytes: Uint8Array): Header {
   }
   switch (kind) {
     case OperationKind.DELETE:
-      reader.check(baseRev >= 1n && same(envelopeHash, emptyHash), "is no deletion of a revision");
+      reader.check(baseRev >= 1n && hex(envelopeHash) === emptyHash, "is no deletion of a revision");
       break;
     case OperationKind.DEVICE_KEY:
       reader.check(subject === device && baseRev === 0n, "is no first entry of its own device");
       break;
     case OperationKind.KEYSET:
       reader.check(subject === vault, "has a keyset of something else than the vault");
+      break;
+    case OperationKind.DEVICE_REVOCATION:
+      reader.check(baseRev === 0n, "is no first entry of a revocation");
       break;
   }
   return {

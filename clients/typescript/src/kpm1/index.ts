@@ -1,7 +1,10 @@
+export * from "./attachment.js";
+export * from "./checkpoint.js";
 export * from "./directory.js";
-export * from "./error.js";
+export { Kpm1Error, type Kpm1ErrorCode } from "./error.js";
 export * from "./header.js";
 export * from "./item.js";
 export * from "./keyset.js";
 export * from "./log.js";
 export * from "./primitives.js";
+export * from "./revocation.js";

@@ -1,8 +1,7 @@
-import { timingSafeEqual } from "node:crypto";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { OperationKind } from "../gen/kpm/v1/vault_pb.js";
 import { type Item, ItemSchema } from "../gen/kpm/item/v1/item_pb.js";
-import { ascii, concat, isZero, Reader, same, structures, Writer } from "./bytes.js";
+import { concat, isZero, Reader, same, sameSecret, structures, utf8, Writer } from "./bytes.js";
 import { Kpm1Error } from "./error.js";
 import { type Header, itemSchema } from "./header.js";
 import { gcmOpen, gcmSeal, hkdf, randomBytes, sha256, subkey } from "./primitives.js";
@@ -40,7 +39,7 @@ export async function itemKey(
   salt: Uint8Array,
   aad: Uint8Array,
 ): Promise<{ key: Uint8Array; commitment: Uint8Array }> {
-  const key = await hkdf(vaultKey, salt, concat(ascii("KPM1 item"), aad));
+  const key = await hkdf(vaultKey, salt, concat(utf8("KPM1 item"), aad));
   return { key, commitment: await subkey(key, "KPM1 commit") };
 }
 
@@ -57,7 +56,7 @@ export function pad(message: Uint8Array): Uint8Array {
 
 /** The message in its padding; PADDING_INVALID where that is not exactly what `pad` makes. */
 export function unpad(padded: Uint8Array): Uint8Array {
-  const length = padded.length < 4 ? Number.NaN : Buffer.from(padded).readUInt32BE();
+  const length = padded.length < 4 ? Number.NaN : new DataView(padded.buffer, padded.byteOffset).getUint32(0);
   if (padded.length > maxPaddedLength || paddedLength(length) !== padded.length || !isZero(padded.subarray(4 + length))) {
     throw new Kpm1Error("PADDING_INVALID", "the item's padding is not the one of its length");
   }
@@ -139,7 +138,7 @@ export async function openItemMessage(
   const nonce = reader.bytes(12);
   const aad = itemAad(header);
   const { key, commitment } = await itemKey(epochKey, salt, aad);
-  if (!timingSafeEqual(commitment, header.commitment)) {
+  if (!sameSecret(commitment, header.commitment)) {
     throw new Kpm1Error("COMMITMENT_MISMATCH", "the item's key is not the one that was signed");
   }
   const padded = await gcmOpen(key, nonce, envelope.subarray(50), aad);

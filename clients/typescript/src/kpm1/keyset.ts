@@ -1,4 +1,4 @@
-import { ascii, concat, Reader, structures, Writer } from "./bytes.js";
+import { concat, Reader, same, sameSecret, structures, utf8, Writer } from "./bytes.js";
 import { Kpm1Error } from "./error.js";
 import { type Header, revOf } from "./header.js";
 import { nilId } from "../ids.js";
@@ -74,7 +74,7 @@ export async function deriveUnlockKey(
 
 function passwordBytes(mainPassword: string): Uint8Array {
   const normalised = mainPassword.normalize("NFKC");
-  const bytes = Uint8Array.from(Buffer.from(normalised, "utf8"));
+  const bytes = utf8(normalised);
   if (!normalised.isWellFormed() || bytes.length === 0 || bytes.length > 1024) {
     throw new Kpm1Error("PASSWORD_INVALID", "a main password is Unicode text of 1 to 1,024 bytes in UTF-8");
   }
@@ -121,6 +121,13 @@ export class VaultKeys {
     return new VaultKeys(accountKey, 1, new Map([[1, { vault: randomBytes(32), directory }]]));
   }
 
+  /** The keys of the next epoch: a new account key and vault key, and those of all epochs before. */
+  async next(): Promise<VaultKeys> {
+    const accountKey = randomBytes(32);
+    const { directory } = await accountSubkeys(accountKey);
+    return new VaultKeys(accountKey, this.epoch + 1, new Map([...this.#epochs, [this.epoch + 1, { vault: randomBytes(32), directory }]]));
+  }
+
   /** Opens the epochs of a keyset whose account key is known; checks its MAC first. */
   static async fromKeyset(keyset: Keyset, accountKey: Uint8Array): Promise<VaultKeys> {
     const subkeys = await accountSubkeys(accountKey);
@@ -132,7 +139,7 @@ export class VaultKeys {
       const binding = { account: keyset.account, vault: keyset.vault, keyEpoch: epoch };
       epochs.set(epoch, await openEpochWrap(subkeys.wrap, nonce, wrap, binding));
     }
-    if (Buffer.compare(epochs.get(keyset.keyEpoch)!.directory, subkeys.directory) !== 0) {
+    if (!sameSecret(epochs.get(keyset.keyEpoch)!.directory, subkeys.directory)) {
       throw new Kpm1Error("WRAP_INVALID", "the directory key of the newest epoch is not the account key's");
     }
     return new VaultKeys(accountKey, keyset.keyEpoch, epochs);
@@ -304,10 +311,10 @@ export async function openEcdhWrap(
   recipient: CryptoKeyPair,
 ): Promise<Uint8Array> {
   const own = await publicKeyBytes(recipient.publicKey);
-  if (wrap && Buffer.compare(wrap.recipient, own) === 0) {
+  if (wrap && same(wrap.recipient, own)) {
     const aad = wrapAad(kind, binding);
     const shared = await agree(recipient.privateKey, await importPublicKey(wrap.ephemeral, "ECDH"));
-    const key = await hkdf(shared, concat(wrap.ephemeral, own), concat(ascii("KPM1 wrap"), aad));
+    const key = await hkdf(shared, concat(wrap.ephemeral, own), concat(utf8("KPM1 wrap"), aad));
     const accountKey = await gcmOpen(key, wrap.nonce, wrap.wrap, aad);
     if (accountKey) {
       return accountKey;
@@ -329,7 +336,7 @@ export async function sealEcdhWrap(
   const nonce = randomBytes(12);
   const aad = wrapAad(kind, binding);
   const shared = await agree(pair.privateKey, recipient);
-  const key = await hkdf(shared, concat(ephemeral, own), concat(ascii("KPM1 wrap"), aad));
+  const key = await hkdf(shared, concat(ephemeral, own), concat(utf8("KPM1 wrap"), aad));
   return { recipient: own, ephemeral, nonce, wrap: await gcmSeal(key, nonce, accountKey, aad) };
 }
 
@@ -343,6 +350,8 @@ export interface NewKeyset {
   readonly mainPassword: string;
   /** PBKDF2's iterations; default 1,000,000. */
   readonly iterations?: number;
+  /** The public half of the recovery key; none where it is absent. */
+  readonly recoveryKey?: CryptoKey;
   /** Devices that can open the vault with their ECDH key. */
   readonly devices?: readonly { readonly device: string; readonly agreementKey: CryptoKey }[];
 }
@@ -366,11 +375,15 @@ export async function sealKeyset(options: NewKeyset): Promise<Uint8Array> {
     .bytes(kdf.salt)
     .bytes(nonce)
     .bytes(await gcmSeal(unlockKey, nonce, keys.accountKey, wrapAad(WrapKind.Password, { ...binding, kdf })))
-    .u8(0)
-    .u16(devices.length);
+    .u8(options.recoveryKey ? 1 : 0);
+  const ecdhWrap = ({ recipient, ephemeral, nonce, wrap }: EcdhWrap) => writer.bytes(recipient).bytes(ephemeral).bytes(nonce).bytes(wrap);
+  if (options.recoveryKey) {
+    ecdhWrap(await sealEcdhWrap(WrapKind.Recovery, keys.accountKey, binding, options.recoveryKey));
+  }
+  writer.u16(devices.length);
   for (const { device, agreementKey } of devices) {
-    const wrap = await sealEcdhWrap(WrapKind.Device, keys.accountKey, { ...binding, device }, agreementKey);
-    writer.id(device).bytes(wrap.recipient).bytes(wrap.ephemeral).bytes(wrap.nonce).bytes(wrap.wrap);
+    writer.id(device);
+    ecdhWrap(await sealEcdhWrap(WrapKind.Device, keys.accountKey, { ...binding, device }, agreementKey));
   }
   writer.u16(keys.epochs.length);
   for (const { epoch, vault: vaultKey, directory } of keys.epochs) {

@@ -1,10 +1,16 @@
-import { type Change, type Keyset as StoredKeyset, OperationKind } from "../gen/kpm/v1/vault_pb.js";
+import { type Keyset as StoredKeyset, OperationKind } from "../gen/kpm/v1/vault_pb.js";
 import { same, Writer } from "./bytes.js";
-import { type DirectoryEntry, Enrolment, parseDirectoryEntry, verifyDirectoryEntry } from "./directory.js";
-import { Kpm1Error, type Kpm1ErrorCode } from "./error.js";
-import { type Header, parseHeader, revOf } from "./header.js";
-import { checkKeyset, iterations, VaultKeys } from "./keyset.js";
-import { type CryptoKey, importPublicKey, sha256, verify } from "./primitives.js";
+import { type Checkpoint, merkleRoot } from "./checkpoint.js";
+import type { DirectoryEntry } from "./directory.js";
+import { ensure, fail } from "./error.js";
+import type { Header } from "./header.js";
+import { checkKeyset, type Keyset, type VaultKeys } from "./keyset.js";
+import { sha256 } from "./primitives.js";
+import { Snapshot, type SnapshotStart } from "./snapshot.js";
+import { type Checked, type LogEntry, LogState, subjectOf, type VerifiedEntry } from "./state.js";
+
+export { Snapshot, type SnapshotStart } from "./snapshot.js";
+export type { LogEntry, VerifiedEntry } from "./state.js";
 
 /** h_0: the chain hash of an empty log. */
 export const emptyChainHash: Uint8Array = new Uint8Array(32);
@@ -12,35 +18,6 @@ export const emptyChainHash: Uint8Array = new Uint8Array(32);
 /** h_n from h_{n-1}. */
 export async function chainHash(previous: Uint8Array, seq: bigint, header: Uint8Array): Promise<Uint8Array> {
   return sha256(new Writer().bytes(previous).u64(seq).bytes(await sha256(header)).finish());
-}
-
-/** What a change says, without the times that nobody signed. */
-export type LogEntry = Pick<Change, "seq" | "kind" | "subjectId" | "rev" | "header" | "signature" | "envelope" | "superseded">;
-
-/** A change that passed every check. */
-export interface VerifiedEntry {
-  readonly seq: bigint;
-  readonly header: Header;
-  /** Absent for a deletion, and where a later revision replaced it. */
-  readonly envelope?: Uint8Array;
-  /** The directory entry of a DEVICE_KEY. */
-  readonly device?: DirectoryEntry;
-}
-
-/** A device of the directory, and how far its operations go. */
-interface KnownDevice {
-  readonly entry: DirectoryEntry;
-  readonly key: CryptoKey;
-  lastOpSeq: bigint;
-  lastObserved: bigint;
-  lastGeneration: bigint;
-}
-
-/** A subject's revision in the own copy. */
-interface Subject {
-  readonly of: "item" | "device" | "vault";
-  readonly rev: bigint;
-  readonly deleted: boolean;
 }
 
 /** What a VaultLog needs to know. */
@@ -53,29 +30,29 @@ export interface VaultLogOptions {
 }
 
 /**
- * The client's own copy of what an account's log said: it takes the entries one by one, from seq 1, and refuses the
- * first that does not fit. After a Kpm1Error the log must not be used any more: store nothing, close the stream, tell
- * the person.
+ * The client's own copy of what an account's log said: it takes the entries one by one, from seq 1 or from a snapshot, and
+ * refuses the first that does not fit. After a Kpm1Error the log must not be used any more: store nothing, close the
+ * stream, tell the person.
  */
 export class VaultLog {
+  /** The vault's keys. Replace them by those of the new epoch where a keyset brings one. */
+  keys: VaultKeys;
   readonly #options: VaultLogOptions;
-  readonly #chain: Uint8Array[] = [emptyChainHash];
-  readonly #devices = new Map<string, KnownDevice>();
-  readonly #subjects = new Map<string, Subject>();
-  readonly #withheld = new Set<string>();
-  #generation = 1n;
+  #state: LogState;
+  /** The seq of the first hash of the chain: 0, or the seq of the snapshot that the copy begins with. */
+  #base = 0n;
+  #chain: Uint8Array[] = [emptyChainHash];
   #vaultGeneration = 1n;
-  #keyEpoch = 1;
-  #iterations: number = iterations.min;
-  #keyset: { readonly seq: bigint; readonly header: Uint8Array } | undefined;
 
   constructor(options: VaultLogOptions) {
     this.#options = options;
+    this.keys = options.keys;
+    this.#state = this.#newState();
   }
 
   /** The last seq that was verified. */
   get seq(): bigint {
-    return BigInt(this.#chain.length - 1);
+    return this.#base + BigInt(this.#chain.length - 1);
   }
 
   /** The chain hash at `seq`. */
@@ -90,17 +67,23 @@ export class VaultLog {
 
   /** The epoch of the vault key. */
   get keyEpoch(): number {
-    return this.#keyEpoch;
+    return this.#state.keyEpoch;
   }
 
-  /** The devices of the directory. */
+  /** The devices of the directory, revoked ones included. */
   get devices(): readonly DirectoryEntry[] {
-    return [...this.#devices.values()].map(({ entry }) => entry);
+    return [...this.#state.devices.values()].map(({ entry }) => entry);
+  }
+
+  /** Whether a device stands in the directory and was not revoked. */
+  isCurrent(device: string): boolean {
+    const known = this.#state.devices.get(device);
+    return known !== undefined && known.revokedAt === undefined;
   }
 
   /** The revision of a subject; 0 where there is none. */
   rev(subject: string): bigint {
-    return this.#subjects.get(subject)?.rev ?? 0n;
+    return this.#state.subjects.get(subject)?.rev ?? 0n;
   }
 
   /** Takes the server's word for where the vault stands, at the start of a stream. */
@@ -122,14 +105,14 @@ export class VaultLog {
     if (seq !== this.seq) {
       fail("BOOKMARK_INVALID", `the server says that everything up to ${seq} was sent, but ${this.seq} came last`);
     }
-    if (this.#withheld.size > 0) {
+    if (this.#state.withheld.size > 0) {
       fail("ENVELOPE_WITHHELD", "an entry came without its content, and none came that replaces it");
     }
   }
 
   /** Checks the server's chain hash at a seq of the own copy. */
   checkChain(seq: bigint, hash: Uint8Array): void {
-    const own = this.#chain[Number(seq)];
+    const own = this.#hashAt(seq);
     if (own && !same(own, hash)) {
       fail("CHAIN_MISMATCH", `the server's log is another one at ${seq}`);
     }
@@ -137,114 +120,107 @@ export class VaultLog {
 
   /** Checks that a keyset which came outside the log is the newest of the log, or older than the own copy's. */
   checkKeyset({ seq, header }: Pick<StoredKeyset, "seq" | "header">): void {
-    if (!this.#keyset || seq > this.#keyset.seq || (seq === this.#keyset.seq && !same(header, this.#keyset.header))) {
+    const own = this.#state.keyset;
+    if (!own || seq > own.seq || (seq === own.seq && !same(header, own.header))) {
       fail("CHAIN_MISMATCH", "the keyset that the server sent is not the log's");
     }
   }
 
+  /**
+   * Checks that a keyset which came outside the log was signed by a device of the directory. It may be newer than the own
+   * copy; once that has caught up, checkKeyset tells whether it is the log's.
+   */
+  async checkSignedKeyset({ seq, rev, header, signature, keyset }: StoredKeyset): Promise<Keyset> {
+    const { account } = this.#options;
+    const entry = { seq, rev, kind: OperationKind.KEYSET, subjectId: account, header, signature, envelope: keyset, superseded: false };
+    const signed = await this.#state.checkPast(entry, this.#vaultGeneration);
+    ensure(same(await sha256(keyset), signed.envelopeHash), "ENVELOPE_HASH_MISMATCH", "the keyset is not the one that was signed");
+    return checkKeyset(keyset, signed, this.#state.iterations);
+  }
+
+  /** Checks an entry that came outside the log, such as an old revision: a device signed it, and the log has it where the own copy reaches. */
+  async checkPast(entry: LogEntry): Promise<Header> {
+    const header = await this.#state.checkPast(entry, this.#vaultGeneration);
+    const [previous, own] = [this.#hashAt(entry.seq - 1n), this.#hashAt(entry.seq)];
+    if (entry.seq > this.seq || (previous && own && !same(await chainHash(previous, entry.seq, entry.header), own))) {
+      fail("CHAIN_MISMATCH", `the log has another entry at ${entry.seq}`);
+    }
+    return header;
+  }
+
   /** Verifies the next entry and adds it. The numbers are those of docs/crypto.md, "Log". */
   async append(change: LogEntry): Promise<VerifiedEntry> {
+    const state = this.#state;
     const seq = this.seq + 1n;
     ensure(change.seq === seq, "SEQ_GAP", `entry ${change.seq} came where ${seq} was due`); // 1
-    const header = parseHeader(change.header); // 2
-    ensure(
-      header.kind === change.kind && header.subject === change.subjectId && revOf(header) === change.rev,
-      "HEADER_MISMATCH",
-      "the entry is not what its header says",
-    ); // 3
-    const { account } = this.#options;
-    ensure(header.account === account && header.vault === account, "WRONG_VAULT", "the entry is of another vault"); // 4
-    ensure(
-      header.generation >= this.#generation && header.generation <= this.#vaultGeneration,
-      "GENERATION_CHANGED",
-      "the entry is of another generation",
-    ); // 5
-    const withheld = await this.#checkEnvelope(change, header); // 6
-    const author = await this.#author(seq, header, change.envelope); // 7
-    ensure(await verify(author.key, change.header, change.signature), "SIGNATURE_INVALID", "the signature is not its author's"); // 8
+    const checked = await state.check(change, this.#vaultGeneration); // 2 to 8
+    const { header, author } = checked;
     ensure(header.opSeq > author.lastOpSeq, "OP_SEQ_NOT_RISING", "the author's operation number does not rise"); // 9
     this.#checkRevision(header); // 10
-    this.#checkEpoch(header); // 11
-    this.#checkObservation(header, author); // 12
-    const iterationsNow = withheld ? this.#iterations : await this.#checkKeyset(header, change.envelope); // 13
+    const raised = header.kind === OperationKind.KEYSET && header.keyEpoch === state.keyEpoch + 1;
+    ensure(header.keyEpoch === state.keyEpoch || raised, "EPOCH_MISMATCH", "the entry is of another key epoch"); // 11
+    this.#checkObservation(checked); // 12
+    const iterations = await state.checkKeyset(checked); // 13
     const { own } = this.#options;
     ensure(
       header.device !== own?.device || own.knows(change.header),
       "OWN_OPERATION_UNKNOWN",
       "this device did not make the operation: it was cloned, or its key was stolen",
     ); // 14
+    const hash = await chainHash(this.chainHash, seq, change.header);
+    await state.add({ ...checked, iterations });
+    this.#chain.push(hash);
+    return checked.entry;
+  }
 
-    this.#chain.push(await chainHash(this.chainHash, seq, change.header));
-    this.#generation = header.generation;
-    this.#keyEpoch = header.keyEpoch;
-    this.#iterations = iterationsNow;
-    author.lastOpSeq = header.opSeq;
-    author.lastObserved = header.observed.seq;
-    author.lastGeneration = header.generation;
-    this.#devices.set(header.device, author);
-    this.#subjects.set(header.subject, {
-      of: subjectOf(header.kind),
-      rev: revOf(header),
-      deleted: header.kind === OperationKind.DELETE,
-    });
-    if (header.kind === OperationKind.KEYSET) {
-      this.#keyset = { seq, header: change.header };
+  /** Begins to receive a snapshot, instead of all entries up to its seq. */
+  beginSnapshot(start: SnapshotStart): Snapshot {
+    const state = this.#newState();
+    state.iterations = this.#state.iterations;
+    return Snapshot.begin(start, state, this.#vaultGeneration);
+  }
+
+  /** Verifies the whole of a snapshot and goes on from it. Nothing that the own copy knew may be missing or older. */
+  async endSnapshot(snapshot: Snapshot, asOf: bigint): Promise<void> {
+    await snapshot.end(asOf);
+    const { checkpoint, state } = snapshot;
+    ensure(checkpoint.seq >= this.seq, "ROLLBACK", `the snapshot ends at ${checkpoint.seq}, the own copy at ${this.seq}`);
+    for (const [subject, known] of this.#state.subjects) {
+      const now = state.subjects.get(subject);
+      ensure(
+        now !== undefined && (now.rev > known.rev || (now.rev === known.rev && same(now.headerHash, known.headerHash))),
+        "ROLLBACK",
+        "the snapshot lacks a revision that this device knows",
+      );
     }
-    if (withheld) {
-      this.#withheld.add(header.subject);
-    } else {
-      this.#withheld.delete(header.subject);
-    }
+    this.checkChain(checkpoint.seq, checkpoint.chainHash);
+    this.#state = state;
+    this.#base = checkpoint.seq;
+    this.#chain = [checkpoint.chainHash];
+  }
+
+  /** What a checkpoint of the own copy says; never to be signed inside an atomic Push. */
+  async checkpoint(device: string): Promise<Checkpoint> {
+    const { seq, chainHash: hash, keyEpoch } = this;
+    const { account } = this.#options;
+    const leaves = [...this.#state.subjects].map(([subject, known]) => ({ subject, ...known }));
     return {
-      seq,
-      header,
-      ...(withheld || header.kind === OperationKind.DELETE ? {} : { envelope: change.envelope }),
-      ...(header.kind === OperationKind.DEVICE_KEY ? { device: author.entry } : {}),
+      account, vault: account, generation: this.#vaultGeneration, device, seq, chainHash: hash, keyEpoch,
+      leaves: BigInt(leaves.length), root: await merkleRoot(leaves),
     };
   }
 
-  /** Whether the envelope is missing because a later entry replaced it. */
-  async #checkEnvelope(change: LogEntry, header: Header): Promise<boolean> {
-    const droppable = header.kind === OperationKind.PUT || header.kind === OperationKind.KEYSET;
-    if (change.superseded && droppable) {
-      ensure(change.envelope.length === 0, "ENVELOPE_HASH_MISMATCH", "a superseded entry came with an envelope");
-      return true;
-    }
-    ensure(
-      same(await sha256(change.envelope), header.envelopeHash),
-      "ENVELOPE_HASH_MISMATCH",
-      "the envelope is not the one that was signed",
-    );
-    return false;
+  #newState(): LogState {
+    return new LogState(this.#options.account, () => this.keys);
   }
 
-  async #author(seq: bigint, header: Header, envelope: Uint8Array): Promise<KnownDevice> {
-    if (header.kind === OperationKind.DEVICE_KEY) {
-      return this.#enrolled(seq, header, envelope);
-    }
-    return this.#devices.get(header.device) ?? fail("DEVICE_UNKNOWN", "the author is no device of the directory");
-  }
-
-  async #enrolled(seq: bigint, header: Header, envelope: Uint8Array): Promise<KnownDevice> {
-    const entry = await parseDirectoryEntry(envelope);
-    ensure(
-      entry.account === header.account &&
-        entry.vault === header.vault &&
-        entry.device === header.device &&
-        entry.keyEpoch === header.keyEpoch,
-      "HEADER_MISMATCH",
-      "the directory entry is not the one that its header names",
-    );
-    ensure(!this.#devices.has(entry.device), "DEVICE_DUPLICATE", "the device is in the directory already");
-    ensure((entry.enrolment === Enrolment.Root) === (seq === 1n), "ROOT_INVALID", "the first entry and no other is ROOT");
-    const approver = entry.approver === undefined ? undefined : this.#devices.get(entry.approver);
-    await verifyDirectoryEntry(entry, approver?.key, this.#options.keys.directoryKey);
-    const key = await importPublicKey(entry.signingKey, "ECDSA");
-    return { entry, key, lastOpSeq: 0n, lastObserved: 0n, lastGeneration: header.generation };
+  /** The own chain hash at a seq; undefined before the copy's beginning and after its end. */
+  #hashAt(seq: bigint): Uint8Array | undefined {
+    return seq < this.#base ? undefined : this.#chain[Number(seq - this.#base)];
   }
 
   #checkRevision(header: Header): void {
-    const subject = this.#subjects.get(header.subject);
+    const subject = this.#state.subjects.get(header.subject);
     ensure(
       header.baseRev === (subject?.rev ?? 0n) &&
         (subject === undefined || subject.of === subjectOf(header.kind)) &&
@@ -254,45 +230,14 @@ export class VaultLog {
     );
   }
 
-  #checkEpoch(header: Header): void {
-    const raised = header.kind === OperationKind.KEYSET && header.keyEpoch === this.#keyEpoch + 1;
-    ensure(header.keyEpoch === this.#keyEpoch || raised, "EPOCH_MISMATCH", "the entry is of another key epoch");
-  }
-
-  #checkObservation({ observed, generation }: Header, author: KnownDevice): void {
-    const own = observed.seq <= this.seq ? this.#chain[Number(observed.seq)] : undefined;
+  #checkObservation({ header: { observed, generation }, author }: Checked): void {
+    const own = this.#hashAt(observed.seq);
+    // What lies before the snapshot that the copy begins with can't be checked any more.
+    const known = observed.seq < this.#base || (own !== undefined && same(own, observed.hash));
     ensure(
-      own !== undefined &&
-        same(own, observed.hash) &&
-        (observed.seq >= author.lastObserved || generation !== author.lastGeneration),
+      known && (observed.seq >= author.lastObserved || generation !== author.lastGeneration),
       "OBSERVATION_MISMATCH",
       "the author has seen another log than this one",
     );
   }
-
-  /** The iterations that the vault has now. */
-  async #checkKeyset(header: Header, envelope: Uint8Array): Promise<number> {
-    if (header.kind !== OperationKind.KEYSET) {
-      return this.#iterations;
-    }
-    const keyset = await checkKeyset(envelope, header, this.#iterations);
-    // Only the newest account key is at hand; the keyset of an older epoch had another.
-    if (keyset.keyEpoch === this.#options.keys.epoch) {
-      await VaultKeys.fromKeyset(keyset, this.#options.keys.accountKey);
-    }
-    return keyset.password.iterations;
-  }
-}
-
-const subjectOf = (kind: OperationKind): Subject["of"] =>
-  kind === OperationKind.DEVICE_KEY ? "device" : kind === OperationKind.KEYSET ? "vault" : "item";
-
-function ensure(condition: boolean, code: Kpm1ErrorCode, message: string): void {
-  if (!condition) {
-    fail(code, message);
-  }
-}
-
-function fail(code: Kpm1ErrorCode, message: string): never {
-  throw new Kpm1Error(code, message);
 }

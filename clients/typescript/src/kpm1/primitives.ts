@@ -1,6 +1,6 @@
 // The primitives of KPM1, all from WebCrypto.
 import { Kpm1Error } from "./error.js";
-import { ascii } from "./bytes.js";
+import { utf8 } from "./bytes.js";
 
 /** WebCrypto's key, whose name not every TypeScript set-up knows globally. */
 export type CryptoKey = import("node:crypto").webcrypto.CryptoKey;
@@ -26,7 +26,7 @@ export async function hkdf(input: Uint8Array, salt: Uint8Array, info: Uint8Array
 }
 
 /** A subkey without a salt, named by a label. */
-export const subkey = (input: Uint8Array, label: string): Promise<Uint8Array> => hkdf(input, new Uint8Array(0), ascii(label));
+export const subkey = (input: Uint8Array, label: string): Promise<Uint8Array> => hkdf(input, new Uint8Array(0), utf8(label));
 
 /** PBKDF2-HMAC-SHA256, 32 bytes. */
 export async function pbkdf2(password: Uint8Array, salt: Uint8Array, iterations: number): Promise<Uint8Array> {
