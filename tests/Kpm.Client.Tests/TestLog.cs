@@ -49,7 +49,7 @@ internal sealed class TestLog : IDisposable
 
     public Guid Account { get; } = VectorInputs.Id("account");
 
-    public VaultKeys Keys { get; }
+    public VaultKeys Keys { get; private set; }
 
     public List<Change> Entries { get; } = [];
 
@@ -67,7 +67,7 @@ internal sealed class TestLog : IDisposable
         Account = Account,
         Vault = Account,
         Device = device.Id,
-        KeyEpoch = 1,
+        KeyEpoch = Keys.Epoch,
         SigningKey = P256.PublicKey(device.Signing),
         AgreementKey = P256.PublicKey(device.Agreement),
     };
@@ -98,7 +98,7 @@ internal sealed class TestLog : IDisposable
         OpId = VectorInputs.Id($"{Label} operation {++_operations}"),
         Subject = subject,
         BaseRev = baseRev,
-        KeyEpoch = 1,
+        KeyEpoch = Keys.Epoch,
         Schema = kind == OperationKind.Put ? 1u : 0u,
         EnvelopeHash = SHA256.HashData([]),
         Commitment = new byte[32],
@@ -129,6 +129,68 @@ internal sealed class TestLog : IDisposable
     }
 
     public Change Delete(TestDevice device, Guid item, ulong baseRev) => Append(device, Header(device, OperationKind.Delete, item, baseRev), []);
+
+    public DeviceRevocation Revocation(TestDevice device) => new() { Account = Account, Vault = Account, Device = device.Id };
+
+    public Change Revoke(TestDevice by, TestDevice revoked)
+    {
+        var envelope = Revocation(revoked).ToBytes(Keys, Keys.Epoch);
+        var change = Append(by, Header(by, OperationKind.DeviceRevocation, VectorInputs.Id($"{Label} revocation of {revoked.Name}"), 0) with { EnvelopeHash = SHA256.HashData(envelope) }, envelope);
+        change.MoreInBatch = true;
+        return change;
+    }
+
+    /// <summary>The keyset of the next epoch, on revision 1, with a wrap for each of the devices.</summary>
+    public (VaultKeys Keys, byte[] Keyset) NextKeyset(params TestDevice[] devices)
+    {
+        var next = Keys.Next(VectorInputs.Bytes(Label + " account key 2", 32), VectorInputs.Bytes(Label + " vault key 2", 32));
+        var password = FirstKeysets.GetOrAdd(Label + " of epoch 2", _ => KeysetEnvelope.WrapPassword(Account, Account, next, "correct horse battery staple", MainPassword.MinIterations, VectorInputs.Bytes(Label + " salt 2", 32), VectorInputs.Bytes(Label + " nonce 2", 12)).Wrapped);
+        var wraps = devices.OrderBy(device => device.Id, new HeaderVectors.BigEndianOrder()).Select(device =>
+        {
+            using var ephemeral = VectorInputs.AgreementKey($"{Label} ephemeral of {device.Name}");
+            return EcdhWrap.Seal(next.Account.Key, P256.PublicKey(device.Agreement), new WrapContext(WrapKind.Device, Account, Account, 2) { Device = device.Id }, ephemeral, VectorInputs.Bytes($"{Label} wrap of {device.Name}", 12));
+        });
+        var epochs = new[] { 1u, 2u }.Select(epoch => KeysetEnvelope.WrapEpoch(Account, Account, next, epoch, VectorInputs.Bytes($"{Label} epoch nonce of {epoch}", 12)));
+        var wrap = new PasswordWrap(MainPassword.MinIterations, VectorInputs.Bytes(Label + " salt 2", 32), VectorInputs.Bytes(Label + " nonce 2", 12), password);
+        return (next, KeysetEnvelope.Of(Account, Account, 2, 2, wrap, null, [.. wraps], [.. epochs]).ToBytes(next.Account));
+    }
+
+    /// <summary>Begins the next epoch.</summary>
+    public Change Rekey(TestDevice by, params TestDevice[] devices)
+    {
+        var (next, keyset) = NextKeyset(devices);
+        var header = Header(by, OperationKind.Keyset, Account, 1) with { KeyEpoch = 2, EnvelopeHash = SHA256.HashData(keyset) };
+        Keys = next;
+        return Append(by, header, keyset);
+    }
+
+    /// <summary>The checkpoint of the log's head, and the rows that it is over, in the order of seq.</summary>
+    public (Checkpoint Checkpoint, List<Change> Rows) Snapshot(TestDevice by)
+    {
+        var rows = Entries.GroupBy(change => change.SubjectId, StringComparer.Ordinal).Select(revisions => revisions.Last()).OrderBy(change => change.Seq).ToList();
+        var tree = new SnapshotTree();
+        foreach (var row in rows.OrderBy(row => Guid.Parse(row.SubjectId), new HeaderVectors.BigEndianOrder()))
+        {
+            tree.Add(Guid.Parse(row.SubjectId), row.Rev, row.Seq, SHA256.HashData(row.Header.Span));
+        }
+
+        var checkpoint = new Checkpoint
+        {
+            Account = Account,
+            Vault = Account,
+            Generation = 1,
+            Device = by.Id,
+            Seq = Head,
+            ChainHash = ChainHash,
+            KeyEpoch = Keys.Epoch,
+            Leaves = (ulong)rows.Count,
+            Root = tree.Root(),
+        };
+        return (checkpoint, rows);
+    }
+
+    /// <summary>The device's signature; the same for the same bytes.</summary>
+    public byte[] Sign(TestDevice by, byte[] data) => _signer.Sign(by.Signing, data);
 
     /// <summary>Signs without adding: for entries that must be refused.</summary>
     public Change Make(TestDevice signer, OperationHeader header, byte[] envelope, ulong? seq = null)
@@ -187,7 +249,9 @@ internal sealed class MemoryLogView(Guid account) : ILogView
     /// <summary>This device and the header hashes of what it made; null when it made nothing that could be in the log.</summary>
     public (Guid Device, HashSet<string> Operations)? Own { get; init; }
 
-    public ReadOnlyMemory<byte> ChainHashAt(ulong seq) => _hashes[(int)seq];
+    public ulong SnapshotSeq => 0;
+
+    public ReadOnlyMemory<byte>? ChainHashAt(ulong seq) => _hashes[(int)seq];
 
     public KnownSubject? Subject(Guid subject) => _subjects.GetValueOrDefault(subject);
 
@@ -203,6 +267,11 @@ internal sealed class MemoryLogView(Guid account) : ILogView
         _hashes.Add(verified.ChainHash);
         _subjects[header.Subject] = new KnownSubject(header.Kind, header.Rev);
         _devices[header.Device] = new KnownDevice(signingKey, header.OpSeq, header.ObservedSeq, header.Generation);
+        if (verified.Revocation is { } revocation)
+        {
+            _devices[revocation.Device] = _devices[revocation.Device] with { Revoked = true };
+        }
+
         LastGeneration = header.Generation;
         KeyEpoch = header.KeyEpoch;
         LeastIterations = Math.Max(LeastIterations, verified.Keyset?.Iterations ?? 0);

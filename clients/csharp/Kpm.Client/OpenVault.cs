@@ -248,7 +248,7 @@ public sealed class OpenVault : IDisposable
     /// Queues the operation in place of one of this item that was never sent, or behind one that was. A
     /// queued operation may be replaced freely: the log never saw it.
     /// </summary>
-    private static void Replace(SqliteConnection connection, Guid id, Func<ulong, Revision?, SignedOperation?> make)
+    private static void Replace(SqliteConnection connection, Guid id, Func<ulong, LogRevision?, SignedOperation?> make)
     {
         var rows = Outbox.Of(connection, id);
         var last = rows.LastOrDefault();
@@ -256,16 +256,16 @@ public sealed class OpenVault : IDisposable
         if (last is null)
         {
             var subject = LogStore.SubjectRow(connection, id)!;
-            operation = make((ulong)subject.Rev, new Revision(subject.Header, subject.Envelope));
+            operation = make((ulong)subject.Rev, new LogRevision(subject.Header, subject.Envelope));
         }
         else if (last.Standing is OutboxState.Queued or OutboxState.Refused)
         {
             Outbox.Remove(connection, last.OpSeq);
-            operation = make((ulong)last.BaseRev, last.BaseHeader is null ? null : new Revision(last.BaseHeader, last.BaseEnvelope));
+            operation = make((ulong)last.BaseRev, last.BaseHeader is null ? null : new LogRevision(last.BaseHeader, last.BaseEnvelope));
         }
         else
         {
-            operation = make((ulong)last.BaseRev + 1, new Revision(last.Header, last.Envelope));
+            operation = make((ulong)last.BaseRev + 1, new LogRevision(last.Header, last.Envelope));
         }
 
         if (operation is not null)

@@ -101,13 +101,42 @@ public sealed class LocalStoreTests : IDisposable
             store.Device(TimeProvider.System);
             store.Connect(Session(Guid.NewGuid()));
             store.Read(connection => connection.Execute(
-                "ALTER TABLE device DROP COLUMN linked; ALTER TABLE device DROP COLUMN trusted_token; ALTER TABLE session DROP COLUMN keys_held_ms; PRAGMA user_version = 1;"));
+                "ALTER TABLE device DROP COLUMN linked; ALTER TABLE device DROP COLUMN trusted_token; ALTER TABLE session DROP COLUMN keys_held_ms;" + ToVersion2 + "PRAGMA user_version = 1;"));
         }
 
         using var taken = LocalStore.Open(Folder);
         Assert.True(taken.IsDeviceLinked());
         Assert.Null(taken.TrustedDeviceToken());
         Assert.Equal(("ada@example.com", null), (taken.Session()!.Email, taken.Session()!.KeysHeldMs));
+    }
+
+    private const string ToVersion2 = """
+        ALTER TABLE vault DROP COLUMN snapshot_seq; ALTER TABLE vault DROP COLUMN restoring; ALTER TABLE vault DROP COLUMN keys_behind;
+        ALTER TABLE directory DROP COLUMN revoked; DROP TABLE snapshot_row; DROP TABLE old_subject; DROP TABLE old_log;
+        """;
+
+    [Fact]
+    public void A_folder_of_the_second_version_is_taken_over_with_its_copy_of_the_vault()
+    {
+        var (account, device) = (Guid.NewGuid(), Guid.NewGuid());
+        using (var store = LocalStore.Open(Folder))
+        {
+            store.Connect(Session(account));
+            store.Read(connection => connection.Execute(
+                """
+                UPDATE vault SET seq = 7, generation = 2, key_epoch = 3, last_op_seq = 9;
+                INSERT INTO directory(device_id, enrolment, signing_key, last_op_seq, observed_seq, generation) VALUES (@device, 1, x'04', 5, 6, 2);
+                """ + ToVersion2 + "PRAGMA user_version = 2;",
+                new { device = device.ToBytes() }));
+        }
+
+        using var taken = LocalStore.Open(Folder);
+        var vault = taken.Vault()!;
+        Assert.Equal((account, 7, 2, 3, 9), (vault.Account, vault.Seq, vault.Generation, vault.KeyEpoch, vault.LastOpSeq));
+        Assert.Equal((0L, false, false), (vault.SnapshotSeq, vault.Restoring, vault.KeysBehind));
+        var known = Assert.Single(taken.Read(LogStore.Devices));
+        Assert.Equal((device, 5, 6, false), (known.Id, known.LastOpSeq, known.ObservedSeq, known.Revoked));
+        Assert.Equal(0, taken.Read(connection => connection.ExecuteScalar<long>("SELECT (SELECT count(*) FROM snapshot_row) + (SELECT count(*) FROM old_subject) + (SELECT count(*) FROM old_log)")));
     }
 
     [Fact]
@@ -131,7 +160,7 @@ public sealed class LocalStoreTests : IDisposable
     {
         using (var store = LocalStore.Open(Folder))
         {
-            store.Read(connection => connection.Execute("PRAGMA user_version = 3"));
+            store.Read(connection => connection.Execute("PRAGMA user_version = 4"));
         }
 
         Assert.Contains("newer version", Assert.Throws<LocalStoreException>(() => LocalStore.Open(Folder)).Message, StringComparison.Ordinal);

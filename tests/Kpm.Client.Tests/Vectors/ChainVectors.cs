@@ -219,7 +219,7 @@ internal sealed class ChainVectors : IDisposable
         Refuse("keyset one epoch on in the header alone", Kpm1Error.KeysetMismatch, [.. full, Put(Next(), change: header => header with { KeyEpoch = 2 })]);
     }
 
-    private static JsonObject Describe(Change change) => new()
+    public static JsonObject Describe(Change change) => new()
     {
         ["seq"] = HeaderVectors.Number(change.Seq),
         ["kind"] = (int)change.Kind,

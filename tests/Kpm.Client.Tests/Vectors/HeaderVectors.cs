@@ -61,6 +61,7 @@ internal static class HeaderVectors
         var delete = put with { Kind = OperationKind.Delete, Schema = 0, Commitment = plain.Zero, EnvelopeHash = plain.Empty, OpSeq = 4, OpId = Id("operation 4"), BaseRev = 5 };
         var device = delete with { Kind = OperationKind.DeviceKey, Subject = put.Device, BaseRev = 0, OpSeq = 1, OpId = Id("operation 1"), EnvelopeHash = put.EnvelopeHash, ObservedSeq = 0, ObservedHash = plain.Zero };
         var keyset = device with { Kind = OperationKind.Keyset, Subject = put.Vault, OpSeq = 2, OpId = Id("operation 2") };
+        var revocation = device with { Kind = OperationKind.DeviceRevocation, Subject = Id("revocation 1"), OpSeq = 5, OpId = Id("operation 5"), ObservedSeq = put.ObservedSeq, ObservedHash = put.ObservedHash };
         var attachments = new[] { "a", "b", "c" }.Select(Id).Order(new BigEndianOrder()).ToArray();
         foreach (var (name, header) in new (string, OperationHeader)[]
         {
@@ -73,6 +74,7 @@ internal static class HeaderVectors
             ("delete", delete),
             ("device key", device),
             ("keyset", keyset),
+            ("device revocation", revocation),
         })
         {
             var bytes = header.ToBytes();
@@ -94,7 +96,7 @@ internal static class HeaderVectors
             file.Refuse($"byte {offset} flipped", ErrorOfFlip(offset), VectorFile.Flip(offset));
         }
 
-        AddMalformed(file, put.ToBytes(), delete.ToBytes(), device.ToBytes(), keyset.ToBytes(), (put with { Attachments = attachments }).ToBytes());
+        AddMalformed(file, put.ToBytes(), delete.ToBytes(), device.ToBytes(), keyset.ToBytes(), revocation.ToBytes(), (put with { Attachments = attachments }).ToBytes());
         return file;
     }
 
@@ -111,7 +113,7 @@ internal static class HeaderVectors
         _ => Kpm1Error.SignatureInvalid,
     };
 
-    private static void AddMalformed(VectorFile file, byte[] put, byte[] delete, byte[] device, byte[] keyset, byte[] attached)
+    private static void AddMalformed(VectorFile file, byte[] put, byte[] delete, byte[] device, byte[] keyset, byte[] revocation, byte[] attached)
     {
         void Refuse(string name, byte[] bytes, Kpm1Error error = Kpm1Error.StructureInvalid) =>
             file.Refuse(name, error, new JsonObject { ["header"] = Hex(bytes) });
@@ -123,7 +125,7 @@ internal static class HeaderVectors
         Refuse("suite 0", With(put, 5, 0), Kpm1Error.SuiteUnknown);
         Refuse("suite 255", With(put, 5, 255), Kpm1Error.SuiteUnknown);
         Refuse("an unknown suite is named before a wrong length", With(put, 5, 2)[..100], Kpm1Error.SuiteUnknown);
-        Refuse("kind 5", With(put, 6, 5));
+        Refuse("kind 6", With(put, 6, 6));
         Refuse("kind 255", With(put, 6, 255));
         Refuse("flags", With(put, 7, 128));
         Refuse("generation above 2^63 - 1", With(put, 40, 128));
@@ -146,6 +148,10 @@ internal static class HeaderVectors
         Refuse("keyset of another vault", With(keyset, 88, (byte)(keyset[88] ^ 1)));
         Refuse("keyset with a schema", With(keyset, 127, 1));
         Refuse("keyset with a commitment", With(keyset, 160, 1));
+        Refuse("revocation on a revision", With(With(revocation, 111, 1), 119, 2));
+        Refuse("revocation with a schema", With(revocation, 127, 1));
+        Refuse("revocation with a commitment", With(revocation, 160, 1));
+        Refuse("revocation with an attachment", [.. With(revocation, 233, 1), .. new byte[16]]);
         Refuse("fewer attachments than counted", attached[..^16]);
         Refuse("more attachments than counted", [.. attached, .. new byte[16]]);
         Refuse("attachments in falling order", [.. attached[..234], .. attached[250..266], .. attached[234..250], .. attached[266..]]);

@@ -23,6 +23,10 @@ public sealed class VectorFilesTests
         ["keyset"] = _ => KeysetVectors.Make(),
         ["chain"] = ChainVectors.Make,
         ["signature"] = SignatureVectors.Make,
+        ["revocation"] = _ => RevocationVectors.Make(),
+        ["rekey"] = RekeyVectors.Make,
+        ["checkpoint"] = CheckpointVectors.Make,
+        ["attachment"] = _ => AttachmentVectors.Make(),
     };
 
     public static TheoryData<string> Subjects => [.. Makers.Keys];

@@ -242,7 +242,7 @@ public sealed class VectorTests
         RequireSignature(vector, Bytes(vector, "data"));
     });
 
-    private static void RequireSignature(JsonObject vector, byte[] data)
+    internal static void RequireSignature(JsonObject vector, byte[] data)
     {
         using var key = P256.VerificationKey(Bytes(vector, "signing_key"));
         if (!P256.Verify(key, data, Bytes(vector, "signature")))
@@ -252,7 +252,7 @@ public sealed class VectorTests
     }
 
     /// <summary>Runs the check on every positive, which must pass, and every negative, which must be refused with its error.</summary>
-    private static void Check(string subject, Action<JsonObject, bool> check)
+    internal static void Check(string subject, Action<JsonObject, bool> check)
     {
         var file = Load(subject);
         Assert.NotEmpty(file.Positive);
@@ -269,7 +269,7 @@ public sealed class VectorTests
         }
     }
 
-    private static void AssertRefused(JsonObject vector, Action check)
+    internal static void AssertRefused(JsonObject vector, Action check)
     {
         try
         {
@@ -284,7 +284,7 @@ public sealed class VectorTests
         Assert.Fail($"{Text(vector, "name")}: accepted");
     }
 
-    private static JsonObject Flipped(string subject, JsonObject positive, JsonObject flip)
+    internal static JsonObject Flipped(string subject, JsonObject positive, JsonObject flip)
     {
         var field = subject switch
         {
@@ -317,10 +317,10 @@ public sealed class VectorTests
         1,
         vector["vault_keys"]!.AsObject().Select(pair => KeyValuePair.Create(uint.Parse(pair.Key, CultureInfo.InvariantCulture), new EpochKeys(Convert.FromHexString((string)pair.Value!), new byte[32]))));
 
-    private static ECDiffieHellman AgreementKey(byte[] scalar) =>
+    internal static ECDiffieHellman AgreementKey(byte[] scalar) =>
         ECDiffieHellman.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, D = scalar });
 
-    private static Change ChangeOf(JsonObject entry) => new()
+    internal static Change ChangeOf(JsonObject entry) => new()
     {
         Seq = Number(entry, "seq"),
         Kind = (OperationKind)(int)entry["kind"]!,
@@ -332,19 +332,19 @@ public sealed class VectorTests
         Superseded = (bool)entry["superseded"]!,
     };
 
-    private static (List<JsonObject> Positive, List<JsonObject> Negative) Load(string subject)
+    internal static (List<JsonObject> Positive, List<JsonObject> Negative) Load(string subject)
     {
         var file = JsonNode.Parse(File.ReadAllText(Path.Combine(VectorFilesTests.Folder, subject + ".json")))!;
         return ([.. file["positive"]!.AsArray().Select(vector => vector!.AsObject())], [.. file["negative"]!.AsArray().Select(vector => vector!.AsObject())]);
     }
 
-    private static void Same(JsonObject vector, string field, byte[] actual) => Assert.Equal(Text(vector, field), VectorInputs.Hex(actual));
+    internal static void Same(JsonObject vector, string field, byte[] actual) => Assert.Equal(Text(vector, field), VectorInputs.Hex(actual));
 
-    private static string Text(JsonObject vector, string field) => (string)vector[field]!;
+    internal static string Text(JsonObject vector, string field) => (string)vector[field]!;
 
-    private static byte[] Bytes(JsonObject vector, string field) => Convert.FromHexString(Text(vector, field));
+    internal static byte[] Bytes(JsonObject vector, string field) => Convert.FromHexString(Text(vector, field));
 
-    private static Guid Id(JsonObject vector, string field) => Guid.ParseExact(Text(vector, field), "D");
+    internal static Guid Id(JsonObject vector, string field) => Guid.ParseExact(Text(vector, field), "D");
 
-    private static ulong Number(JsonObject vector, string field) => ulong.Parse(Text(vector, field), CultureInfo.InvariantCulture);
+    internal static ulong Number(JsonObject vector, string field) => ulong.Parse(Text(vector, field), CultureInfo.InvariantCulture);
 }

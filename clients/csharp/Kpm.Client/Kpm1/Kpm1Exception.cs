@@ -115,6 +115,18 @@ public enum Kpm1Error
 
     /// <summary>The server's chain hash is not this device's.</summary>
     ChainMismatch,
+
+    /// <summary>A snapshot's rows do not add up to what a device of the vault has signed.</summary>
+    CheckpointMismatch,
+
+    /// <summary>A revocation names its own author, or a device that is not in the directory or revoked already.</summary>
+    RevocationInvalid,
+
+    /// <summary>The author was revoked before this entry.</summary>
+    DeviceRevoked,
+
+    /// <summary>An attachment is not as long as its item says, or longer than one may be.</summary>
+    AttachmentInvalid,
 }
 
 /// <summary>KPM1 bytes were refused. Nothing of them may be used.</summary>

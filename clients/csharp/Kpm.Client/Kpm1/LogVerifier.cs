@@ -36,25 +36,38 @@ public sealed record KnownSubject(OperationKind Kind, ulong Rev);
 /// <param name="LastOpSeq">The last operation number of it in the log.</param>
 /// <param name="ObservedSeq">The greatest seq that it has named as observed.</param>
 /// <param name="Generation">The generation of that observation.</param>
-public sealed record KnownDevice(ReadOnlyMemory<byte> SigningKey, ulong LastOpSeq, ulong ObservedSeq, ulong Generation);
+/// <param name="Revoked">An entry of the log has revoked it.</param>
+public sealed record KnownDevice(ReadOnlyMemory<byte> SigningKey, ulong LastOpSeq, ulong ObservedSeq, ulong Generation, bool Revoked = false);
 
-/// <summary>The client's own verified copy of the log, as far as checking the next entry needs it.</summary>
-public interface ILogView
+/// <summary>Who may write, as far as a client has verified: what entries of the log and rows of a snapshot are both checked against.</summary>
+public interface IDirectoryView
 {
     /// <summary>The account; the vault's id too.</summary>
     Guid Account { get; }
-
-    /// <summary>The last verified seq; 0 for an empty log.</summary>
-    ulong Seq { get; }
-
-    /// <summary>The chain hash at that seq; zeros for an empty log.</summary>
-    ReadOnlyMemory<byte> ChainHash { get; }
 
     /// <summary>The generation of the last entry; 0 for an empty log.</summary>
     ulong LastGeneration { get; }
 
     /// <summary>The vault's generation, as the person has accepted it.</summary>
     ulong Generation { get; }
+
+    /// <summary>What the copy has of a device.</summary>
+    /// <param name="device">The device.</param>
+    /// <returns>Null when it is not in the directory.</returns>
+    KnownDevice? Device(Guid device);
+}
+
+/// <summary>The client's own verified copy of the log, as far as checking the next entry needs it.</summary>
+public interface ILogView : IDirectoryView
+{
+    /// <summary>The last verified seq; 0 for an empty log.</summary>
+    ulong Seq { get; }
+
+    /// <summary>The seq of the snapshot that the copy began with; 0 for a copy of the whole log.</summary>
+    ulong SnapshotSeq { get; }
+
+    /// <summary>The chain hash at that seq; zeros for an empty log.</summary>
+    ReadOnlyMemory<byte> ChainHash { get; }
 
     /// <summary>The key epoch at the end of the copy; 1 for an empty log.</summary>
     uint KeyEpoch { get; }
@@ -64,18 +77,13 @@ public interface ILogView
 
     /// <summary>The chain hash at an earlier seq.</summary>
     /// <param name="seq">1 to Seq.</param>
-    /// <returns>32 bytes.</returns>
-    ReadOnlyMemory<byte> ChainHashAt(ulong seq);
+    /// <returns>32 bytes; null only for a seq below SnapshotSeq that the device never verified.</returns>
+    ReadOnlyMemory<byte>? ChainHashAt(ulong seq);
 
     /// <summary>What the copy has of a subject.</summary>
     /// <param name="subject">The subject.</param>
     /// <returns>Null when it has never been written.</returns>
     KnownSubject? Subject(Guid subject);
-
-    /// <summary>What the copy has of a device.</summary>
-    /// <param name="device">The device.</param>
-    /// <returns>Null when it is not in the directory.</returns>
-    KnownDevice? Device(Guid device);
 
     /// <summary>Whether this device made the operation.</summary>
     /// <param name="header">The operation; its author is this device or another.</param>
@@ -90,7 +98,11 @@ public interface ILogView
 /// <param name="ChainHash">The chain hash after it, 32 bytes.</param>
 /// <param name="Device">The directory entry that it adds; null for other kinds.</param>
 /// <param name="Keyset">The keyset that it brings; null for other kinds and where it is superseded.</param>
-public sealed record VerifiedChange(Change Change, OperationHeader Header, byte[] ChainHash, DirectoryEntry? Device, KeysetEnvelope? Keyset);
+/// <param name="Revocation">The revocation that it is; null for other kinds.</param>
+public sealed record VerifiedChange(Change Change, OperationHeader Header, byte[] ChainHash, DirectoryEntry? Device, KeysetEnvelope? Keyset, DeviceRevocation? Revocation);
+
+/// <summary>An entry of which rules 2 to 8 of the log hold: it is what a device of the vault has signed, but its place is not checked.</summary>
+internal sealed record SignedEntry(OperationHeader Header, byte[] HeaderHash, KnownDevice? Author, DirectoryEntry? Device, DeviceRevocation? Revocation);
 
 /// <summary>Checks entries of the log in the order of docs/crypto.md, "Log". Keeps nothing but parsed public keys.</summary>
 public sealed class LogVerifier : IDisposable
@@ -121,27 +133,61 @@ public sealed class LogVerifier : IDisposable
         ArgumentNullException.ThrowIfNull(change);
         ArgumentNullException.ThrowIfNull(log);
         Require(change.Seq == log.Seq + 1, Kpm1Error.SeqGap);
+        var signed = VerifySigned(change, log);
+        var (header, author) = (signed.Header, signed.Author);
+        Require(author is null || header.OpSeq > author.LastOpSeq, Kpm1Error.OpSeqNotRising);
+        RequireRevision(header, log);
+        Require(header.KeyEpoch == log.KeyEpoch || (header.Kind == OperationKind.Keyset && header.KeyEpoch == log.KeyEpoch + 1), Kpm1Error.EpochMismatch);
+        RequireObservation(header, author, log);
+        var keyset = VerifyKeyset(change, header, log.LeastIterations);
+        Require(log.KnowsOperation(header, signed.HeaderHash), Kpm1Error.OwnOperationUnknown);
+        return new VerifiedChange(change, header, LogChain.Next(log.ChainHash.Span, change.Seq, change.Header.Span), signed.Device, keyset, signed.Revocation);
+    }
+
+    /// <summary>Rules 2 to 8: the entry is what a device of the directory has signed.</summary>
+    internal SignedEntry VerifySigned(Change change, IDirectoryView directory)
+    {
         var bytes = change.Header.Span;
         var header = OperationHeader.Parse(bytes);
         Require(
             header.Kind == change.Kind && header.Rev == change.Rev && Guid.TryParseExact(change.SubjectId, "D", out var subject) && subject == header.Subject,
             Kpm1Error.HeaderMismatch);
-        Require(header.Account == log.Account && header.Vault == log.Account, Kpm1Error.WrongVault);
-        Require(header.Generation >= log.LastGeneration && header.Generation <= log.Generation, Kpm1Error.GenerationChanged);
+        Require(header.Account == directory.Account && header.Vault == directory.Account, Kpm1Error.WrongVault);
+        Require(header.Generation >= directory.LastGeneration && header.Generation <= directory.Generation, Kpm1Error.GenerationChanged);
         RequireEnvelope(change, header);
-        var entry = RequireAuthority(change, header, log);
-        var author = entry is null ? log.Device(header.Device) : null;
-        var signingKey = SigningKey(header.Device, entry?.SigningKey ?? author!.SigningKey);
-        Require(P256.Verify(signingKey, bytes, change.Signature.Span), Kpm1Error.SignatureInvalid);
-        Require(author is null || header.OpSeq > author.LastOpSeq, Kpm1Error.OpSeqNotRising);
-        RequireRevision(header, log);
-        Require(header.KeyEpoch == log.KeyEpoch || (header.Kind == OperationKind.Keyset && header.KeyEpoch == log.KeyEpoch + 1), Kpm1Error.EpochMismatch);
-        RequireObservation(header, author, log);
-        var keyset = header.Kind == OperationKind.Keyset && !change.Superseded
-            ? KeysetEnvelope.Verify(change.Envelope.Span, header, _keys, log.LeastIterations)
-            : null;
-        Require(log.KnowsOperation(header, SHA256.HashData(bytes)), Kpm1Error.OwnOperationUnknown);
-        return new VerifiedChange(change, header, LogChain.Next(log.ChainHash.Span, change.Seq, bytes), entry, keyset);
+        DirectoryEntry? entry = null;
+        DeviceRevocation? revocation = null;
+        KnownDevice? author = null;
+        if (header.Kind == OperationKind.DeviceKey)
+        {
+            entry = RequireEntry(change, header, directory);
+        }
+        else
+        {
+            author = directory.Device(header.Device) ?? throw new Kpm1Exception(Kpm1Error.DeviceUnknown);
+            Require(!author.Revoked, Kpm1Error.DeviceRevoked);
+            revocation = header.Kind == OperationKind.DeviceRevocation ? RequireRevocation(change, header, directory) : null;
+        }
+
+        RequireSignature(header.Device, entry?.SigningKey ?? author!.SigningKey, bytes, change.Signature.Span);
+        return new SignedEntry(header, SHA256.HashData(bytes), author, entry, revocation);
+    }
+
+    /// <summary>Rule 13, as far as the client has AK; null for other kinds and a superseded keyset.</summary>
+    internal KeysetEnvelope? VerifyKeyset(Change change, OperationHeader header, uint leastIterations) => header.Kind == OperationKind.Keyset && !change.Superseded
+        ? KeysetEnvelope.Verify(change.Envelope.Span, header, _keys, leastIterations)
+        : null;
+
+    /// <summary>Throws SIGNATURE_INVALID unless the device has signed the bytes.</summary>
+    internal void RequireSignature(Guid device, ReadOnlyMemory<byte> publicKey, ReadOnlySpan<byte> data, ReadOnlySpan<byte> signature) =>
+        Require(P256.Verify(SigningKey(device, publicKey), data, signature), Kpm1Error.SignatureInvalid);
+
+    internal static void Require(bool condition, Kpm1Error error)
+    {
+        if (!condition)
+        {
+            throw new Kpm1Exception(error);
+        }
     }
 
     private static void RequireEnvelope(Change change, OperationHeader header)
@@ -152,32 +198,36 @@ public sealed class LogVerifier : IDisposable
             return;
         }
 
-        // A directory entry has one revision, so nothing can supersede it.
-        Require(change.Envelope.IsEmpty && header.Kind != OperationKind.DeviceKey, Kpm1Error.EnvelopeHashMismatch);
+        // A directory entry and a revocation have one revision each, so nothing can supersede them.
+        Require(change.Envelope.IsEmpty && header.Kind is not (OperationKind.DeviceKey or OperationKind.DeviceRevocation), Kpm1Error.EnvelopeHashMismatch);
     }
 
-    private DirectoryEntry? RequireAuthority(Change change, OperationHeader header, ILogView log)
+    private DirectoryEntry RequireEntry(Change change, OperationHeader header, IDirectoryView directory)
     {
-        if (header.Kind != OperationKind.DeviceKey)
-        {
-            Require(log.Device(header.Device) is not null, Kpm1Error.DeviceUnknown);
-            return null;
-        }
-
         var entry = DirectoryEntry.Parse(change.Envelope.Span);
         Require(
             entry.Account == header.Account && entry.Vault == header.Vault && entry.Device == header.Device && entry.KeyEpoch == header.KeyEpoch,
             Kpm1Error.HeaderMismatch);
-        Require(log.Device(entry.Device) is null, Kpm1Error.DeviceDuplicate);
+        Require(directory.Device(entry.Device) is null, Kpm1Error.DeviceDuplicate);
         Require(entry.Enrolment == Enrolment.Root == (change.Seq == 1), Kpm1Error.RootInvalid);
         if (entry.Enrolment == Enrolment.Approved)
         {
-            var approver = log.Device(entry.Approver) ?? throw new Kpm1Exception(Kpm1Error.ApprovalInvalid);
-            entry.RequireApproval(approver.SigningKey.Span);
+            var approver = directory.Device(entry.Approver);
+            Require(approver is { Revoked: false }, Kpm1Error.ApprovalInvalid);
+            entry.RequireApproval(approver!.SigningKey.Span);
         }
 
         entry.RequireMac(_keys);
         return entry;
+    }
+
+    private DeviceRevocation RequireRevocation(Change change, OperationHeader header, IDirectoryView directory)
+    {
+        var revocation = DeviceRevocation.Parse(change.Envelope.Span);
+        Require(revocation.Account == header.Account && revocation.Vault == header.Vault, Kpm1Error.HeaderMismatch);
+        Require(revocation.Device != header.Device && directory.Device(revocation.Device) is { Revoked: false }, Kpm1Error.RevocationInvalid);
+        revocation.RequireMac(_keys, header.KeyEpoch);
+        return revocation;
     }
 
     private static void RequireRevision(OperationHeader header, ILogView log)
@@ -195,20 +245,16 @@ public sealed class LogVerifier : IDisposable
     private static void RequireObservation(OperationHeader header, KnownDevice? author, ILogView log)
     {
         Require(header.ObservedSeq <= log.Seq, Kpm1Error.ObservationMismatch);
-        Require(
-            header.ObservedSeq == 0 || header.ObservedHash.Span.SequenceEqual(log.ChainHashAt(header.ObservedSeq).Span),
-            Kpm1Error.ObservationMismatch);
+        if (header.ObservedSeq > 0)
+        {
+            // What lies below a snapshot was never seen, so it can't be compared.
+            var own = log.ChainHashAt(header.ObservedSeq);
+            Require(own is { } hash ? header.ObservedHash.Span.SequenceEqual(hash.Span) : header.ObservedSeq < log.SnapshotSeq, Kpm1Error.ObservationMismatch);
+        }
+
         Require(
             author is null || author.Generation != header.Generation || header.ObservedSeq >= author.ObservedSeq,
             Kpm1Error.ObservationMismatch);
-    }
-
-    private static void Require(bool condition, Kpm1Error error)
-    {
-        if (!condition)
-        {
-            throw new Kpm1Exception(error);
-        }
     }
 
     private ECDsa SigningKey(Guid device, ReadOnlyMemory<byte> publicKey)

@@ -38,7 +38,7 @@ public sealed record OperationHeader
     /// <summary>The operation's own id.</summary>
     public required Guid OpId { get; init; }
 
-    /// <summary>The item, the device or the vault, by kind.</summary>
+    /// <summary>The item, the device, the vault or the revocation, by kind.</summary>
     public required Guid Subject { get; init; }
 
     /// <summary>The subject's revision that the operation is based on; 0 for none.</summary>
@@ -166,7 +166,7 @@ public sealed record OperationHeader
 
     private void RequireWellFormed()
     {
-        Layout.Require(Kind is >= OperationKind.Put and <= OperationKind.Keyset);
+        Layout.Require(Kind is >= OperationKind.Put and <= OperationKind.DeviceRevocation);
         Layout.Require(Generation is >= 1 and <= long.MaxValue);
         Layout.Require(OpSeq is >= 1 and <= long.MaxValue);
         Layout.Require(BaseRev < long.MaxValue && KeyEpoch >= 1);
@@ -184,6 +184,7 @@ public sealed record OperationHeader
         {
             OperationKind.Delete => BaseRev >= 1 && EnvelopeHash.Span.SequenceEqual(EmptyHash),
             OperationKind.DeviceKey => BaseRev == 0 && Subject == Device,
+            OperationKind.DeviceRevocation => BaseRev == 0,
             _ => Subject == Vault,
         });
     }

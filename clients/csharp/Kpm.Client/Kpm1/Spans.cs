@@ -95,6 +95,9 @@ internal enum Structure : byte
     Keyset = 3,
     WrapAad = 4,
     DirectoryEntry = 5,
+    Checkpoint = 6,
+    DeviceRevocation = 7,
+    AttachmentAad = 8,
 }
 
 /// <summary>What all structures share.</summary>

@@ -40,25 +40,25 @@ internal sealed record EpochKeys(byte[] VaultKey, byte[] DirectoryKey);
 /// <summary>An open vault's keys, in memory only. Disposing clears them.</summary>
 public sealed class VaultKeys : IDisposable
 {
-    private readonly SortedDictionary<uint, EpochKeys> _epochs;
+    private volatile Held _held;
 
     internal VaultKeys(AccountKey account, uint epoch, IEnumerable<KeyValuePair<uint, EpochKeys>> epochs)
     {
-        Account = account;
-        Epoch = epoch;
-        _epochs = [];
+        var sorted = new SortedDictionary<uint, EpochKeys>();
         foreach (var (number, keys) in epochs)
         {
-            _epochs.Add(number, keys);
+            sorted.Add(number, keys);
         }
+
+        _held = new Held(account, epoch, sorted);
     }
 
     /// <summary>The current key epoch.</summary>
-    public uint Epoch { get; }
+    public uint Epoch => _held.Epoch;
 
-    internal AccountKey Account { get; }
+    internal AccountKey Account => _held.Account;
 
-    internal IReadOnlyDictionary<uint, EpochKeys> Epochs => _epochs;
+    internal IReadOnlyDictionary<uint, EpochKeys> Epochs => _held.Epochs;
 
     /// <summary>New keys for a new vault, epoch 1.</summary>
     /// <returns>The keys; the caller disposes them.</returns>
@@ -67,8 +67,9 @@ public sealed class VaultKeys : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Account.Dispose();
-        foreach (var keys in _epochs.Values)
+        var held = _held;
+        held.Account.Dispose();
+        foreach (var keys in held.Epochs.Values)
         {
             CryptographicOperations.ZeroMemory(keys.VaultKey);
             CryptographicOperations.ZeroMemory(keys.DirectoryKey);
@@ -81,6 +82,37 @@ public sealed class VaultKeys : IDisposable
         return new VaultKeys(account, 1, [new(1, new EpochKeys(vaultKey, [.. account.DirectoryKey]))]);
     }
 
+    /// <summary>The keys of the next epoch: a new AK and VK, and all earlier epochs.</summary>
+    internal VaultKeys Next(byte[] accountKey, byte[] vaultKey)
+    {
+        var held = _held;
+        var account = new AccountKey(accountKey);
+        var epochs = held.Epochs.Select(epoch => KeyValuePair.Create(epoch.Key, new EpochKeys([.. epoch.Value.VaultKey], [.. epoch.Value.DirectoryKey])));
+        return new VaultKeys(account, held.Epoch + 1, [.. epochs, new(held.Epoch + 1, new EpochKeys(vaultKey, [.. account.DirectoryKey]))]);
+    }
+
+    /// <summary>
+    /// Goes on with the keys of a later epoch, which are this object's own from then on. They must hold what is known of earlier
+    /// epochs: only who had the vault's keys before can have made them.
+    /// </summary>
+    internal void Adopt(VaultKeys later)
+    {
+        var (held, next) = (_held, later._held);
+        var same = next.Epoch > held.Epoch && held.Epochs.All(known => next.Epochs.TryGetValue(known.Key, out var keys)
+            && CryptographicOperations.FixedTimeEquals(keys.VaultKey, known.Value.VaultKey)
+            && CryptographicOperations.FixedTimeEquals(keys.DirectoryKey, known.Value.DirectoryKey));
+        if (!same)
+        {
+            throw new Kpm1Exception(Kpm1Error.WrapInvalid);
+        }
+
+        _held = next;
+        held.Account.Dispose();
+    }
+
     internal EpochKeys Of(uint epoch) =>
-        _epochs.TryGetValue(epoch, out var keys) ? keys : throw new Kpm1Exception(Kpm1Error.KeyEpochUnknown);
+        _held.Epochs.TryGetValue(epoch, out var keys) ? keys : throw new Kpm1Exception(Kpm1Error.KeyEpochUnknown);
+
+    /// <summary>One object, so that a reader of another thread never sees half of a change.</summary>
+    private sealed record Held(AccountKey Account, uint Epoch, SortedDictionary<uint, EpochKeys> Epochs);
 }

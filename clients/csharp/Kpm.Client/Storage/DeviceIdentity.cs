@@ -56,14 +56,14 @@ internal sealed class DeviceIdentity : IDisposable
 /// <summary>Makes this device's operations inside the caller's transaction: number, header, envelope, signature.</summary>
 internal sealed class OperationMaker(DeviceIdentity device, VaultKeys keys, TimeProvider time)
 {
-    public SignedOperation Put(SqliteConnection connection, Guid item, Schema.Item plaintext, ulong baseRev, Revision? basedOn)
+    public SignedOperation Put(SqliteConnection connection, Guid item, Schema.Item plaintext, ulong baseRev, LogRevision? basedOn)
     {
         var header = NewHeader(connection, OperationKind.Put, item, baseRev) with { Schema = OperationHeader.ItemSchema };
         var made = ItemEnvelope.Seal(plaintext, header, keys);
         return Sign(header with { Commitment = made.Commitment }, made.Bytes, basedOn);
     }
 
-    public SignedOperation Delete(SqliteConnection connection, Guid item, ulong baseRev, Revision? basedOn) =>
+    public SignedOperation Delete(SqliteConnection connection, Guid item, ulong baseRev, LogRevision? basedOn) =>
         Sign(NewHeader(connection, OperationKind.Delete, item, baseRev), [], basedOn);
 
     public SignedOperation Keyset(SqliteConnection connection, Guid vault, ulong baseRev, byte[] keyset) =>
@@ -108,7 +108,7 @@ internal sealed class OperationMaker(DeviceIdentity device, VaultKeys keys, Time
         };
     }
 
-    private SignedOperation Sign(OperationHeader draft, byte[] envelope, Revision? basedOn)
+    private SignedOperation Sign(OperationHeader draft, byte[] envelope, LogRevision? basedOn)
     {
         var header = draft with { EnvelopeHash = SHA256.HashData(envelope) };
         var bytes = header.ToBytes();

@@ -9,7 +9,7 @@ namespace Kpm.Client.Storage;
 /// </summary>
 internal sealed class LocalDatabase : IDisposable
 {
-    private const int SchemaVersion = 2;
+    private const int SchemaVersion = 3;
 
     private const string Schema = """
         CREATE TABLE device(
@@ -44,7 +44,10 @@ internal sealed class LocalDatabase : IDisposable
             least_iterations INTEGER NOT NULL,
             last_op_seq INTEGER NOT NULL,
             keyset BLOB,
-            keyset_header BLOB) STRICT;
+            keyset_header BLOB,
+            snapshot_seq INTEGER NOT NULL DEFAULT 0,
+            restoring INTEGER NOT NULL DEFAULT 0,
+            keys_behind INTEGER NOT NULL DEFAULT 0) STRICT;
         CREATE TABLE log(
             seq INTEGER PRIMARY KEY,
             header BLOB NOT NULL,
@@ -64,7 +67,8 @@ internal sealed class LocalDatabase : IDisposable
             signing_key BLOB NOT NULL,
             last_op_seq INTEGER NOT NULL,
             observed_seq INTEGER NOT NULL,
-            generation INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+            generation INTEGER NOT NULL,
+            revoked INTEGER NOT NULL DEFAULT 0) STRICT, WITHOUT ROWID;
         CREATE TABLE made(
             device_id BLOB NOT NULL,
             op_seq INTEGER NOT NULL,
@@ -86,12 +90,43 @@ internal sealed class LocalDatabase : IDisposable
         CREATE INDEX outbox_subject ON outbox(subject_id, op_seq);
         """;
 
+    /// <summary>
+    /// What version 3 added. snapshot_row is a snapshot on its way, which counts only once its root is checked; old_subject and
+    /// old_log are the copy from before a restored backup, until what the server lost is in the log again.
+    /// </summary>
+    private const string SchemaOfVersion3 = """
+        CREATE TABLE snapshot_row(
+            subject_id BLOB PRIMARY KEY,
+            kind INTEGER NOT NULL,
+            rev INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            header BLOB NOT NULL,
+            header_hash BLOB NOT NULL,
+            envelope BLOB) STRICT, WITHOUT ROWID;
+        CREATE TABLE old_subject(
+            subject_id BLOB PRIMARY KEY,
+            kind INTEGER NOT NULL,
+            rev INTEGER NOT NULL,
+            seq INTEGER NOT NULL,
+            header BLOB NOT NULL,
+            envelope BLOB) STRICT, WITHOUT ROWID;
+        CREATE TABLE old_log(
+            header_hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+        """;
+
     /// <summary>What version 2 added: a device that had a vault was linked.</summary>
     private const string FromVersion1 = """
         ALTER TABLE device ADD COLUMN linked INTEGER NOT NULL DEFAULT 0;
         ALTER TABLE device ADD COLUMN trusted_token TEXT;
         ALTER TABLE session ADD COLUMN keys_held_ms INTEGER;
         UPDATE device SET linked = 1 WHERE EXISTS (SELECT 1 FROM vault);
+        """;
+
+    private const string FromVersion2 = """
+        ALTER TABLE vault ADD COLUMN snapshot_seq INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE vault ADD COLUMN restoring INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE vault ADD COLUMN keys_behind INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE directory ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
         """;
 
     private readonly SqliteConnection _connection;
@@ -180,10 +215,13 @@ internal sealed class LocalDatabase : IDisposable
         switch (version)
         {
             case 0:
-                connection.Execute(Schema);
+                connection.Execute(Schema + SchemaOfVersion3);
                 break;
             case 1:
-                connection.Execute(FromVersion1);
+                connection.Execute(FromVersion1 + FromVersion2 + SchemaOfVersion3);
+                break;
+            case 2:
+                connection.Execute(FromVersion2 + SchemaOfVersion3);
                 break;
             case SchemaVersion:
                 return version;

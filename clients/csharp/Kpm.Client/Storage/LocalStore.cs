@@ -123,7 +123,7 @@ internal sealed class LocalStore : IDisposable
         """
         SELECT server AS Server, account_id AS AccountId, email AS Email, generation AS Generation, seq AS Seq, chain_hash AS ChainHash,
             last_generation AS LastGeneration, key_epoch AS KeyEpoch, least_iterations AS LeastIterations, last_op_seq AS LastOpSeq,
-            keyset AS Keyset, keyset_header AS KeysetHeader
+            keyset AS Keyset, keyset_header AS KeysetHeader, snapshot_seq AS SnapshotSeq, restoring AS Restoring, keys_behind AS KeysBehind
         FROM vault
         """);
 

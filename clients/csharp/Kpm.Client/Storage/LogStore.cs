@@ -14,6 +14,8 @@ internal sealed class LogStore(SqliteConnection connection, VaultRow vault, Guid
 
     public ulong Seq { get; private set; } = (ulong)vault.Seq;
 
+    public ulong SnapshotSeq { get; } = (ulong)vault.SnapshotSeq;
+
     public ReadOnlyMemory<byte> ChainHash { get; private set; } = vault.ChainHash;
 
     public ulong LastGeneration { get; private set; } = (ulong)vault.LastGeneration;
@@ -31,13 +33,13 @@ internal sealed class LogStore(SqliteConnection connection, VaultRow vault, Guid
         $"SELECT {SubjectColumns} FROM subject WHERE kind = @put", new { put = (long)OperationKind.Put }).AsList();
 
     public static List<DirectoryRow> Devices(SqliteConnection connection) => connection.Query<DirectoryRow>(
-        "SELECT device_id AS DeviceId, enrolment AS Enrolment, signing_key AS SigningKey, last_op_seq AS LastOpSeq, observed_seq AS ObservedSeq, generation AS Generation FROM directory").AsList();
+        "SELECT device_id AS DeviceId, enrolment AS Enrolment, signing_key AS SigningKey, last_op_seq AS LastOpSeq, observed_seq AS ObservedSeq, generation AS Generation, revoked AS Revoked FROM directory").AsList();
 
     /// <summary>True when a revision that the server called superseded was not followed by its successor.</summary>
     public static bool HasWithheld(SqliteConnection connection) => connection.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM subject WHERE envelope IS NULL)");
 
-    public ReadOnlyMemory<byte> ChainHashAt(ulong seq) =>
-        connection.QuerySingle<byte[]>("SELECT chain_hash FROM log WHERE seq = @seq", new { seq = (long)seq });
+    public ReadOnlyMemory<byte>? ChainHashAt(ulong seq) =>
+        connection.QuerySingleOrDefault<byte[]?>("SELECT chain_hash FROM log WHERE seq = @seq", new { seq = (long)seq }) is { } hash ? hash : null;
 
     public KnownSubject? Subject(Guid subject)
     {
@@ -46,7 +48,7 @@ internal sealed class LogStore(SqliteConnection connection, VaultRow vault, Guid
     }
 
     public KnownDevice? Device(Guid device) => connection.QuerySingleOrDefault<DirectoryRow>(
-        "SELECT device_id AS DeviceId, enrolment AS Enrolment, signing_key AS SigningKey, last_op_seq AS LastOpSeq, observed_seq AS ObservedSeq, generation AS Generation FROM directory WHERE device_id = @id",
+        "SELECT device_id AS DeviceId, enrolment AS Enrolment, signing_key AS SigningKey, last_op_seq AS LastOpSeq, observed_seq AS ObservedSeq, generation AS Generation, revoked AS Revoked FROM directory WHERE device_id = @id",
         new { id = device.ToBytes() })?.ToKnown();
 
     public bool KnowsOperation(OperationHeader header, ReadOnlySpan<byte> headerHash)
@@ -112,5 +114,9 @@ internal sealed class LogStore(SqliteConnection connection, VaultRow vault, Guid
         connection.Execute(
             "UPDATE directory SET last_op_seq = @opSeq, observed_seq = @observed, generation = @generation WHERE device_id = @id",
             new { id = header.Device.ToBytes(), opSeq = (long)header.OpSeq, observed = (long)header.ObservedSeq, generation = (long)header.Generation });
+        if (verified.Revocation is { } revocation)
+        {
+            connection.Execute("UPDATE directory SET revoked = 1 WHERE device_id = @id", new { id = revocation.Device.ToBytes() });
+        }
     }
 }

@@ -76,7 +76,7 @@ internal static class Outbox
 }
 
 /// <summary>A revision as it stands in the log: what an edit is based on.</summary>
-internal sealed record Revision(byte[] Header, byte[]? Envelope);
+internal sealed record LogRevision(byte[] Header, byte[]? Envelope);
 
 /// <summary>An operation that this device made.</summary>
-internal sealed record SignedOperation(OperationHeader Header, byte[] HeaderBytes, byte[] Signature, byte[] Envelope, Revision? Base);
+internal sealed record SignedOperation(OperationHeader Header, byte[] HeaderBytes, byte[] Signature, byte[] Envelope, LogRevision? Base);

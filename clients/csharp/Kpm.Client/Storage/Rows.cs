@@ -68,6 +68,15 @@ internal sealed record VaultRow
 
     public byte[]? KeysetHeader { get; init; }
 
+    /// <summary>The seq of the snapshot that the copy began with; 0 for a copy of the whole log.</summary>
+    public required long SnapshotSeq { get; init; }
+
+    /// <summary>The person has agreed to begin anew after a restored backup, and not all that was lost is back yet.</summary>
+    public required bool Restoring { get; init; }
+
+    /// <summary>The vault has a later key epoch than this device could take over by itself: the main password opens it.</summary>
+    public required bool KeysBehind { get; init; }
+
     public Guid Account => new(AccountId, bigEndian: true);
 }
 
@@ -103,9 +112,11 @@ internal sealed record DirectoryRow
 
     public required long Generation { get; init; }
 
+    public required bool Revoked { get; init; }
+
     public Guid Id => new(DeviceId, bigEndian: true);
 
-    public KnownDevice ToKnown() => new(SigningKey, (ulong)LastOpSeq, (ulong)ObservedSeq, (ulong)Generation);
+    public KnownDevice ToKnown() => new(SigningKey, (ulong)LastOpSeq, (ulong)ObservedSeq, (ulong)Generation, Revoked);
 }
 
 /// <summary>How far an operation of this device has come.</summary>
@@ -126,8 +137,11 @@ internal enum OutboxState
     /// <summary>The server refused it for good; kept for the person to see.</summary>
     Refused = 4,
 
-    /// <summary>Part of the first device's atomic set-up.</summary>
+    /// <summary>Part of an atomic Push that goes out by itself: the first device's set-up, or new keys.</summary>
     Setup = 5,
+
+    /// <summary>Sent, and a snapshot has swallowed the part of the log where it may be: only its result tells.</summary>
+    Unsure = 6,
 }
 
 /// <summary>An operation that is not in the log yet, with the revision that it was made on.</summary>

@@ -56,7 +56,7 @@ internal sealed class Rebaser(OperationMaker maker, VaultKeys keys, Guid ownDevi
             return;
         }
 
-        var current = subject is null ? null : new Revision(subject.Header, subject.Envelope);
+        var current = subject is null ? null : new LogRevision(subject.Header, subject.Envelope);
         var rev = (ulong)(subject?.Rev ?? 0);
         if (last.Kind == (long)OperationKind.Delete)
         {
@@ -113,7 +113,7 @@ internal sealed class Rebaser(OperationMaker maker, VaultKeys keys, Guid ownDevi
         RemoveAll(connection, rows);
         if (!merged.Equals(theirs))
         {
-            var made = maker.Put(connection, subject.Id, merged, (ulong)subject.Rev, new Revision(subject.Header, subject.Envelope));
+            var made = maker.Put(connection, subject.Id, merged, (ulong)subject.Rev, new LogRevision(subject.Header, subject.Envelope));
             Outbox.Add(connection, made, OutboxState.Queued);
         }
 
