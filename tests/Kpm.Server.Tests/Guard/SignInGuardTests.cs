@@ -33,6 +33,7 @@ public sealed class SignInGuardTests
             Assert.Equal(6, check.Length);
             Assert.Equal(server.Time.GetUtcNow() + TimeSpan.FromMinutes(5), check.ExpiresAt.ToDateTimeOffset());
             Assert.Equal(0x89, check.PicturePng[0]);
+            Assert.All(server.Pictures.Read(check), character => Assert.Contains(character, check.Alphabet));
             Assert.NotNull((await server.SignInReadingAsync(device.SignInRequest(email))).SignedIn);
             // The right password forgets the failures.
             using var another = new TestDevice(server.Time);

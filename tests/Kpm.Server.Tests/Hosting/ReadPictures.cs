@@ -14,6 +14,8 @@ internal sealed class ReadPictures : ICheckPictures
     /// <summary>How many were drawn.</summary>
     public int Drawn => _shown.Count;
 
+    public string Alphabet => _pictures.Alphabet;
+
     public string NewCharacters() => _pictures.NewCharacters();
 
     public byte[] Draw(string characters)

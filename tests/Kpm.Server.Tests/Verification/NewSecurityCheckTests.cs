@@ -130,6 +130,7 @@ public sealed class NewSecurityCheckTests
         var mail = await server.Mails.WaitAsync(email.ToUpperInvariant());
 
         Assert.Empty(check.PicturePng);
+        Assert.Empty(check.Alphabet);
         Assert.Equal(6, check.Length);
         Assert.Equal(6, mail.Code.Length);
         Assert.Contains("Code", mail.Text, StringComparison.Ordinal);

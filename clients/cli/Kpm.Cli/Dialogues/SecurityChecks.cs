@@ -46,7 +46,7 @@ internal static class SecurityChecks
                 }
 
                 var mail = email is null ? "" : ", or m to get a code by mail";
-                var text = run.Terminal.Code(check.PicturePng.IsEmpty ? "Code of the mail (n for a picture)" : $"Characters (n for another picture{mail})");
+                var text = run.Terminal.Code(check.PicturePng.IsEmpty ? "Code of the mail (n for a picture)" : $"Characters, all of {check.Alphabet} (n for another picture{mail})");
                 switch (text)
                 {
                     case "n" or "N":

@@ -77,16 +77,18 @@ class SecondFactor(_message.Message):
     def __init__(self, authenticator_code: _Optional[str] = ..., sms_code: _Optional[str] = ..., recovery_code: _Optional[str] = ...) -> None: ...
 
 class SecurityCheck(_message.Message):
-    __slots__ = ["check_id", "expires_at", "length", "picture_png"]
+    __slots__ = ["alphabet", "check_id", "expires_at", "length", "picture_png"]
+    ALPHABET_FIELD_NUMBER: _ClassVar[int]
     CHECK_ID_FIELD_NUMBER: _ClassVar[int]
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     LENGTH_FIELD_NUMBER: _ClassVar[int]
     PICTURE_PNG_FIELD_NUMBER: _ClassVar[int]
+    alphabet: str
     check_id: str
     expires_at: _timestamp_pb2.Timestamp
     length: int
     picture_png: bytes
-    def __init__(self, check_id: _Optional[str] = ..., picture_png: _Optional[bytes] = ..., expires_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[int] = ...) -> None: ...
+    def __init__(self, check_id: _Optional[str] = ..., picture_png: _Optional[bytes] = ..., expires_at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping]] = ..., length: _Optional[int] = ..., alphabet: _Optional[str] = ...) -> None: ...
 
 class SecurityCheckAnswer(_message.Message):
     __slots__ = ["answer", "check_id"]

@@ -19,6 +19,8 @@ internal sealed class CheckPictures : ICheckPictures
     private const float InkDepth = 10.4f;
     private const float Grain = 2.6f;
 
+    public string Alphabet => Glyphs.Alphabet;
+
     public string NewCharacters() => RandomNumberGenerator.GetString(Glyphs.Alphabet, Length);
 
     public byte[] Draw(string characters) => Png.Write(Width, Height, Greys(characters));

@@ -99,11 +99,12 @@ internal sealed class SecurityChecks(
         return new OutgoingMail { MailId = mailId, Sealed = seal.Seal(mailId, content), CreatedAt = time.Now(), ExpiresAt = check.ExpiresAt };
     }
 
-    private static SecurityCheck ToContract(NewCheck check, int length, byte[] png) => new()
+    private SecurityCheck ToContract(NewCheck check, int length, byte[] png) => new()
     {
         CheckId = check.CheckId.ToWire(),
         PicturePng = ByteString.CopyFrom(png),
         ExpiresAt = Timestamp.FromDateTimeOffset(check.ExpiresAt),
         Length = length,
+        Alphabet = png.Length > 0 ? pictures.Alphabet : "",
     };
 }
