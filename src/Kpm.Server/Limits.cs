@@ -363,6 +363,18 @@ internal sealed record Limits
     /// <summary>After GoAway and the last answer, the client gets this long to end its side.</summary>
     public TimeSpan GoAwayLinger { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Entries after which a device publishes the next checkpoint; one that comes before half of them is not kept.</summary>
+    public int CheckpointInterval { get; init; } = 1000;
+
+    /// <summary>Subjects that one read of a comparison looks at.</summary>
+    public int CheckpointPage { get; init; } = 256;
+
+    /// <summary>Checkpoints that are compared with their vaults at once: each walks over a whole vault.</summary>
+    public int CheckpointComparisons { get; init; } = 2;
+
+    /// <summary>After a checkpoint whose count or root was wrong, the vault's next one is looked at only then.</summary>
+    public TimeSpan CheckpointRetry { get; init; } = TimeSpan.FromMinutes(1);
+
     /// <summary>Directory entries on a page unless asked otherwise.</summary>
     public int DeviceKeysPageSize { get; init; } = 100;
 

@@ -53,6 +53,7 @@ internal static class ErrorCatalogue
         new(ErrorReason.StreamStalled, StatusCode.Aborted, "The client left too much unacknowledged for too long, or said nothing.", "Resume from the cursor."),
         new(ErrorReason.MinSeqNotReached, StatusCode.Unavailable, "The log did not reach min_seq in time.", "Retry after RetryInfo's delay."),
         new(ErrorReason.KeysHeld, StatusCode.FailedPrecondition, "The session signed in after a password reset, and may not do this yet.", "Approve it from another device or with a second factor, or wait until keys_held_until."),
+        new(ErrorReason.CheckpointMismatch, StatusCode.FailedPrecondition, "The checkpoint does not say what the log says.", "Compare the own copy with the log once more; if it holds, tell the person."),
         new(ErrorReason.ProviderUnavailable, StatusCode.Unavailable, "The provider of the identity can't be reached.", "Retry after RetryInfo's delay, or offer another way to sign in."),
         new(ErrorReason.IdentityRejected, StatusCode.Unauthenticated, "The provider refused, or what it answered does not hold.", "Begin the flow again."),
         new(ErrorReason.IdentityInUse, StatusCode.AlreadyExists, "Another account has the identity.", "Sign in with it, or unlink it there first."),

@@ -81,6 +81,7 @@ internal readonly record struct OperationHeader
             OperationKind.Delete => noItemKey && BaseRev >= 1,
             OperationKind.DeviceKey => noItemKey && BaseRev == 0 && SubjectId == DeviceId,
             OperationKind.Keyset => noItemKey && SubjectId == VaultId,
+            OperationKind.DeviceRevocation => noItemKey && BaseRev == 0,
             _ => false,
         };
     }

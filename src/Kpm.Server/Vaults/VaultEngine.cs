@@ -147,7 +147,7 @@ internal static class VaultEngine
             }
 
             var header = operation.Header;
-            if (header.Generation != _state.Generation || header.KeyEpoch != _state.KeyEpoch)
+            if (header.Generation != _state.Generation || !MayBeOfEpoch(header))
             {
                 return Outcome.Rejected(RejectionReason.EpochMismatch);
             }
@@ -173,6 +173,10 @@ internal static class VaultEngine
                 : Outcome.Rejected(RejectionReason.QuotaExceeded);
         }
 
+        /// <summary>Re-keying: a keyset may name the next epoch, which begins with it.</summary>
+        private bool MayBeOfEpoch(OperationHeader header) =>
+            header.KeyEpoch == _state.KeyEpoch || (header.Kind == OperationKind.Keyset && header.KeyEpoch == _state.KeyEpoch + 1UL);
+
         /// <summary>The rules about the operation's subject. An edit beats a delete: a PUT on a tombstone's revision brings the item back.</summary>
         private static Outcome? Refuse(VaultOperation operation, SubjectState? subject)
         {
@@ -192,13 +196,14 @@ internal static class VaultEngine
                 : null;
         }
 
-        /// <summary>Ids of items, devices and the vault never stand for one another, and a device is entered once.</summary>
+        /// <summary>Ids of items, devices, revocations and the vault never stand for one another; a device is entered once, a revocation written once.</summary>
         private static bool MayBeSubjectOf(VaultOperation operation, OperationKind? newest) => operation.Kind switch
         {
             OperationKind.Put => (newest is null or OperationKind.Put or OperationKind.Delete) && operation.SubjectId != operation.Header.VaultId,
             OperationKind.Delete => newest is OperationKind.Put or OperationKind.Delete,
             OperationKind.DeviceKey => newest is null,
             OperationKind.Keyset => newest is null or OperationKind.Keyset,
+            OperationKind.DeviceRevocation => newest is null && operation.SubjectId != operation.Header.VaultId,
             _ => false,
         };
 
@@ -210,7 +215,7 @@ internal static class VaultEngine
             var items = Items(_state.Items, operation.Kind, subject?.Kind);
             var grows = (bytes > limits.VaultBytes && bytes > _state.Bytes) || (items > limits.VaultItems && items > _state.Items);
 
-            // Keysets and directory entries are few and small, and a full vault must not stop a change of the main password.
+            // Keysets, directory entries and revocations are few and small, and a full vault must not stop a change of the main password.
             if (grows && operation.Kind == OperationKind.Put)
             {
                 entry = null;
@@ -219,7 +224,7 @@ internal static class VaultEngine
 
             var seq = _state.HeadSeq + 1;
             entry = new LogEntry(seq, operation, rev, VaultState.NextChainHash(_state.ChainHash, seq, operation.HeaderHash)) { PrunedRev = pruned };
-            _state = _state with { HeadSeq = seq, ChainHash = entry.ChainHash, Bytes = bytes, Items = items };
+            _state = _state with { HeadSeq = seq, ChainHash = entry.ChainHash, Bytes = bytes, Items = items, KeyEpoch = operation.Header.KeyEpoch };
             return true;
         }
 

@@ -12,6 +12,7 @@ internal sealed class VaultGrpcService(
     Sync sync,
     Watch watch,
     Push push,
+    PublishCheckpoint publishCheckpoint,
     GetUsage getUsage) : VaultService.VaultServiceBase
 {
     public override Task<GetVaultResponse> GetVault(GetVaultRequest request, ServerCallContext context) => getVault.HandleAsync(request, context);
@@ -27,6 +28,8 @@ internal sealed class VaultGrpcService(
     public override Task Watch(WatchRequest request, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context) => watch.HandleAsync(request, responseStream, context);
 
     public override Task<PushResponse> Push(PushRequest request, ServerCallContext context) => push.HandleAsync(request, context);
+
+    public override Task<PublishCheckpointResponse> PublishCheckpoint(PublishCheckpointRequest request, ServerCallContext context) => publishCheckpoint.HandleAsync(request, context);
 
     public override Task<GetUsageResponse> GetUsage(GetUsageRequest request, ServerCallContext context) => getUsage.HandleAsync(request, context);
 }

@@ -10,6 +10,9 @@ namespace Kpm.Server.Vaults;
 /// </summary>
 internal sealed class VaultOperation
 {
+    /// <summary>A device's revocation is not refused for want of room, so it has no room to grow (docs/crypto.md).</summary>
+    public const int RevocationLength = 88;
+
     private VaultOperation(Operation message, Guid opId, Guid subjectId, byte[] headerHash, OperationHeader header, bool headerHolds)
     {
         Message = message;
@@ -56,6 +59,7 @@ internal sealed class VaultOperation
             && header.SubjectId == subjectId
             && header.BaseRev == message.BaseRev
             && message.Envelope.IsEmpty == (message.Kind == OperationKind.Delete)
+            && (message.Kind != OperationKind.DeviceRevocation || message.Envelope.Length == RevocationLength)
             && CarriesHashOf(bytes, message.Envelope);
         return new VaultOperation(message, opId, subjectId, SHA256.HashData(bytes), header, holds);
     }

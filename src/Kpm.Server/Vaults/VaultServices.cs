@@ -12,6 +12,8 @@ internal static class VaultServices
         .AddSingleton<VaultFeeds>()
         .AddSingleton<ISessionEndings>(p => p.GetRequiredService<VaultFeeds>())
         .AddSingleton<IVaultStore, SqliteVaultStore>()
+        .AddSingleton<ICheckpointStore, SqliteCheckpointStore>()
+        .AddSingleton<CheckpointVerifier>()
         .AddSingleton<IDeviceActivity, DeviceActivities>()
         .AddSingleton<Jitter>(static () => (RandomNumberGenerator.GetInt32(2001) - 1000) / 1000.0)
         .AddSingleton<StreamContext>()
@@ -22,6 +24,7 @@ internal static class VaultServices
         .AddSingleton<Sync>()
         .AddSingleton<Watch>()
         .AddSingleton<Push>()
+        .AddSingleton<PublishCheckpoint>()
         .AddSingleton<GetUsage>()
         .AddSingleton<VaultGrpcService>()
         .AddHostedService<StreamDrain>();

@@ -147,7 +147,7 @@ public sealed partial class World : IAsyncLifetime
     internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => AllMakers.First(m => m.Key == variant).Value(cancellationToken);
 
     private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers =>
-        Makers.Concat(TwoStepMakers).Concat(FederatedMakers).Concat(HintMakers).Concat(Operators.All).Concat(LifecycleMakers);
+        Makers.Concat(TwoStepMakers).Concat(FederatedMakers).Concat(HintMakers).Concat(Operators.All).Concat(LifecycleMakers).Concat(CheckpointMakers);
 
     internal TestDevice NewDevice() => new(Owner.Email);
 

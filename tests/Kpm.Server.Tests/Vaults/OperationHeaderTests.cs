@@ -13,7 +13,7 @@ public sealed class OperationHeaderTests
     private static readonly Dictionary<string, Action<TestAuthor.Draft>> Bends = new(StringComparer.Ordinal)
     {
         ["another kind"] = d => d.Kind = OperationKind.Delete,
-        ["an unknown kind"] = d => d.Kind = (OperationKind)5,
+        ["an unknown kind"] = d => d.Kind = (OperationKind)6,
         ["no kind"] = d => d.Kind = OperationKind.Unspecified,
         ["another account"] = d => d.AccountId = Guid.CreateVersion7(),
         ["another vault"] = d => d.VaultId = Guid.CreateVersion7(),
@@ -54,6 +54,7 @@ public sealed class OperationHeaderTests
         Assert.True(Holds(_author.DeviceKey()));
         Assert.True(Holds(_author.Keyset(0)));
         Assert.True(Holds(_author.Keyset(3)));
+        Assert.True(Holds(_author.Revocation()));
     }
 
     [Theory]
@@ -70,6 +71,14 @@ public sealed class OperationHeaderTests
         Assert.False(Holds(_author.Delete(Guid.CreateVersion7(), 1, d => d.Attachments = Ascending(1))));
         Assert.False(Holds(_author.Keyset(0, d => d.Commitment = SHA256.HashData([1]))));
         Assert.False(Holds(_author.DeviceKey(d => d.Schema = 1)));
+        Assert.False(Holds(_author.Revocation(bend: d => d.Schema = 1)));
+        Assert.False(Holds(_author.Revocation(bend: d => d.Commitment = SHA256.HashData([1]))));
+        Assert.False(Holds(_author.Revocation(bend: d => d.Attachments = Ascending(1))));
+        Assert.False(Holds(_author.Revocation(envelope: new byte[87])));
+        Assert.False(Holds(_author.Revocation(envelope: new byte[89])));
+        var later = _author.Revocation(bend: d => (d.BaseRev, d.Rev) = (1, 2));
+        later.BaseRev = 1;
+        Assert.False(Holds(later));
     }
 
     [Fact]

@@ -26,6 +26,10 @@ internal sealed class TestAuthor(Guid accountId, Guid deviceId, ECDsa? key = nul
 
     public Operation Keyset(ulong baseRev, Action<Draft>? bend = null) => Make(OperationKind.Keyset, accountId, baseRev, RandomNumberGenerator.GetBytes(300), bend);
 
+    /// <summary>Ends a device's part in the log; the subject is an id of the revocation's own.</summary>
+    public Operation Revocation(Guid? revocationId = null, Action<Draft>? bend = null, byte[]? envelope = null) =>
+        Make(OperationKind.DeviceRevocation, revocationId ?? Guid.CreateVersion7(), 0, envelope ?? RandomNumberGenerator.GetBytes(88), bend);
+
     private Operation Make(OperationKind kind, Guid subjectId, ulong baseRev, byte[] envelope, Action<Draft>? bend)
     {
         var draft = new Draft

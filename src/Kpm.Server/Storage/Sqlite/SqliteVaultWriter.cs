@@ -145,8 +145,8 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
         INSERT INTO vault (account_id, generation, key_epoch, head_seq, compacted_seq, chain_hash, items, bytes, settled_seq)
         VALUES (@AccountId, @Generation, @KeyEpoch, @HeadSeq, @CompactedSeq, @ChainHash, @Items, @Bytes, @SettledSeq)
         ON CONFLICT (account_id) DO UPDATE SET
-            head_seq = excluded.head_seq, chain_hash = excluded.chain_hash, items = excluded.items, bytes = excluded.bytes,
-            settled_seq = excluded.settled_seq
+            key_epoch = excluded.key_epoch, head_seq = excluded.head_seq, chain_hash = excluded.chain_hash, items = excluded.items,
+            bytes = excluded.bytes, settled_seq = excluded.settled_seq
         """;
 
     private void Save(Guid accountId, VaultState state, ulong settledSeq)
