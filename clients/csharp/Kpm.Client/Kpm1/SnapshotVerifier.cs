@@ -49,7 +49,7 @@ public sealed class SnapshotVerifier : IDirectoryView
         (Account, Generation) = (account, generation);
         Checkpoint = Checkpoint.Parse(begin.Checkpoint.Span);
         LogVerifier.Require(Checkpoint.Account == account && Checkpoint.Vault == account, Kpm1Error.WrongVault);
-        LogVerifier.Require(Checkpoint.Generation == generation, Kpm1Error.GenerationChanged);
+        LogVerifier.Require(Checkpoint.Generation <= generation, Kpm1Error.GenerationChanged);
         LogVerifier.Require(Checkpoint.Seq == begin.AsOf && Checkpoint.Leaves == begin.Rows, Kpm1Error.SeqGap);
     }
 

@@ -44,7 +44,7 @@ export class Snapshot {
     const checkpoint = parseCheckpoint(start.checkpoint);
     const { account } = state;
     ensure(checkpoint.account === account && checkpoint.vault === account, "WRONG_VAULT", "the checkpoint is of another vault");
-    ensure(checkpoint.generation === generation, "GENERATION_CHANGED", "the checkpoint is of another generation");
+    ensure(checkpoint.generation <= generation, "GENERATION_CHANGED", "the checkpoint is of a later generation");
     ensure(
       checkpoint.seq === start.asOf && checkpoint.leaves === start.rows,
       "SEQ_GAP",
