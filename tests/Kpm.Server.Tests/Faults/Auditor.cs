@@ -15,7 +15,12 @@ internal sealed class Auditor(TestDevice device, IReadOnlyDictionary<string, Wri
     private readonly Dictionary<(string Device, ulong OpSeq), (ulong Seq, ulong Rev)> _log = [];
     private readonly LogReader _reader = new();
 
+    private readonly List<Change> _changes = [];
+
     public int Entries => _log.Count;
+
+    /// <summary>The log as far as it was read.</summary>
+    public IReadOnlyList<Change> Changes => _changes;
 
     /// <summary>Catches up without a gap to the head, whose chain hash must be the one that follows from the headers.</summary>
     public async Task CatchUpAsync(CallInvoker server, CancellationToken cancellationToken)
@@ -43,6 +48,7 @@ internal sealed class Auditor(TestDevice device, IReadOnlyDictionary<string, Wri
                 foreach (var change in message.Changes.Entries)
                 {
                     Enter(change);
+                    _changes.Add(change);
                 }
             }
         }

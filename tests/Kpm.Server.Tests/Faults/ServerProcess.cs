@@ -133,6 +133,13 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         return await WaitForExitAsync(cancellationToken);
     }
 
+    /// <summary>Until the process has ended by itself.</summary>
+    public async Task<int> WaitForExitAsync(CancellationToken cancellationToken)
+    {
+        await _process.WaitForExitAsync(cancellationToken).WaitAsync(StartTimeout, cancellationToken);
+        return _process.ExitCode;
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var channel in _channels)
@@ -146,12 +153,6 @@ internal sealed partial class ServerProcess : IAsyncDisposable
         }
 
         _process.Dispose();
-    }
-
-    private async Task<int> WaitForExitAsync(CancellationToken cancellationToken)
-    {
-        await _process.WaitForExitAsync(cancellationToken).WaitAsync(StartTimeout, cancellationToken);
-        return _process.ExitCode;
     }
 
     private void OnLine(ConcurrentQueue<string> lines, string? line)

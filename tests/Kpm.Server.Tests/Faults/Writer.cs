@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Grpc.Core;
+using Kpm.Server.Tests.Faults.Histories;
 using Kpm.V1;
 
 namespace Kpm.Server.Tests.Faults;
@@ -20,9 +21,10 @@ internal sealed record Batch(IReadOnlyList<Sent> Operations, bool Atomic);
 
 /// <summary>
 /// One device that writes as fast as it is answered, by Push or through a stream with many operations in flight, and
-/// that remembers every operation and every acknowledgement, as a real device keeps its outbox.
+/// that remembers every operation and every acknowledgement, as a real device keeps its outbox. What it does and sees is
+/// written down in the account's history.
 /// </summary>
-internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItems, bool streams, int seed)
+internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItems, bool streams, int seed, HistoryRecorder history)
 {
     private const int OwnItems = 24;
 
@@ -33,6 +35,7 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
     private readonly HashSet<string> _busy = new(StringComparer.Ordinal);
     private readonly List<Batch> _pending = [];
     private readonly LogReader _log = new();
+    private ulong _newest;
     private int _acknowledged;
 
     public TestDevice Device => device;
@@ -58,7 +61,9 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
     public async Task EnrolAsync(CallInvoker server, CancellationToken cancellationToken)
     {
         var sent = Track(device.DeviceKey());
+        history.Invoked(device.Id, [sent.Operation], atomic: false);
         var answer = await Client(server).PublishDeviceKeyAsync(new PublishDeviceKeyRequest { Operation = sent.Operation }, device.Headers, cancellationToken: cancellationToken);
+        history.Answered(device.Id, answer.Result);
         sent.Result = answer.Result;
         _acknowledged++;
         Assert.Equal(OperationResult.ResultOneofCase.Applied, answer.Result.ResultCase);
@@ -109,6 +114,11 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
         var newest = Ledger.Values.Where(s => s is { Result: not null, IsStored: true }).OrderBy(s => s.Operation.OpSeq).TakeLast(count).ToList();
         request.Operations.AddRange(newest.Select(s => s.Operation));
         var answer = await Client(server).PushAsync(request, device.Headers, cancellationToken: cancellationToken);
+        foreach (var result in answer.Results)
+        {
+            history.Answered(device.Id, result);
+        }
+
         Assert.Equal(newest.Select(s => s.Result), answer.Results);
     }
 
@@ -121,6 +131,7 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
     {
         var request = new PushRequest { Atomic = batch.Atomic };
         request.Operations.AddRange(batch.Operations.Select(s => s.Operation));
+        history.Invoked(device.Id, request.Operations, batch.Atomic);
         var answer = await Client(server).PushAsync(request, device.Headers, cancellationToken: cancellationToken);
         Assert.Equal(batch.Operations.Count, answer.Results.Count);
         foreach (var result in answer.Results)
@@ -134,7 +145,10 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var call = Client(server).Sync(device.Headers, cancellationToken: cancellationToken);
         using var turn = new SemaphoreSlim(1);
-        await call.RequestStream.WriteAsync(new SyncRequest { Hello = device.Hello(_log.Cursor == 0 ? 0UL : 1, _log.Cursor, _log.Cursor == 0 ? null : _log.ChainHash) }, cancellationToken);
+        var hello = device.Hello(_log.Cursor == 0 ? 0UL : 1, _log.Cursor, _log.Cursor == 0 ? null : _log.ChainHash);
+        hello.MinSeq = _newest;
+        var seen = history.Opened(device.Id, hello.Cursor, hello.MinSeq);
+        await call.RequestStream.WriteAsync(new SyncRequest { Hello = hello }, cancellationToken);
         if (!await call.ResponseStream.MoveNext(cancellationToken))
         {
             return;
@@ -142,8 +156,9 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
 
         var welcome = call.ResponseStream.Current.Welcome;
         Assert.True(welcome is not null, $"instead of Welcome: {call.ResponseStream.Current}");
+        seen.Welcome(welcome);
         using var slots = new SemaphoreSlim((int)welcome.Limits.MaxOperationsInFlight);
-        var reading = ReadAsync(call, turn, slots, ended);
+        var reading = ReadAsync(call, seen, turn, slots, ended);
         try
         {
             await SendAsync(call, turn, slots, stop, ended.Token);
@@ -180,11 +195,12 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
 
             var push = new Push { Atomic = batch.Atomic };
             push.Operations.AddRange(batch.Operations.Select(s => s.Operation));
+            history.Invoked(device.Id, push.Operations, batch.Atomic);
             await WriteAsync(call, turn, new SyncRequest { Push = push }, ended);
         }
     }
 
-    private async Task ReadAsync(AsyncDuplexStreamingCall<SyncRequest, SyncResponse> call, SemaphoreSlim turn, SemaphoreSlim slots, CancellationTokenSource ended)
+    private async Task ReadAsync(AsyncDuplexStreamingCall<SyncRequest, SyncResponse> call, HistoryRecorder.RecordedStream seen, SemaphoreSlim turn, SemaphoreSlim slots, CancellationTokenSource ended)
     {
         try
         {
@@ -198,13 +214,16 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
                         slots.Release();
                         break;
                     case SyncResponse.MessageOneofCase.Changes:
+                        seen.Changes(message.Changes);
                         _log.Take(message.Changes);
                         await WriteAsync(call, turn, new SyncRequest { Ack = new Ack { Seq = _log.Cursor } }, ended.Token);
                         break;
                     case SyncResponse.MessageOneofCase.CaughtUp:
+                        seen.CaughtUp(message.CaughtUp);
                         Assert.Equal(_log.Cursor, message.CaughtUp.Seq);
                         break;
                     case SyncResponse.MessageOneofCase.Ping:
+                        seen.Ping(message.Ping);
                         await WriteAsync(call, turn, new SyncRequest { Pong = new Pong() }, ended.Token);
                         break;
                     default:
@@ -293,6 +312,7 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
 
     private void Take(OperationResult result)
     {
+        history.Answered(device.Id, result);
         lock (_gate)
         {
             var sent = Ledger[result.OpSeq];
@@ -304,6 +324,7 @@ internal sealed class Writer(TestDevice device, IReadOnlyList<string> sharedItem
             switch (result.ResultCase)
             {
                 case OperationResult.ResultOneofCase.Applied:
+                    _newest = Math.Max(_newest, result.Applied.Seq);
                     _revs[sent.Operation.SubjectId] = result.Applied.Rev;
                     var deleted = sent.Operation.Kind == OperationKind.Delete;
                     _ = deleted ? _deleted.Add(sent.Operation.SubjectId) : _deleted.Remove(sent.Operation.SubjectId);
