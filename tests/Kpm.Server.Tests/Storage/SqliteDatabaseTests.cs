@@ -38,7 +38,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     [Fact]
     public async Task A_throwing_unit_rolls_back_itself_and_not_its_neighbours()
     {
-        using var gate = new Gate(Database);
+        using var gate = new WriterGate(Database);
         var before = Add(Database, "before");
         var failing = Database.WriteAsync(
             connection =>
@@ -63,7 +63,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     {
         var commits = 0;
         Database.Writer.Committer.CommitFault = () => commits++;
-        using (var gate = new Gate(Database))
+        using (var gate = new WriterGate(Database))
         {
             var units = Enumerable.Range(0, SqliteDatabase.MaxUnitsPerGroup + 1).Select(i => Add(Database, $"{i}")).ToList();
             gate.Open();
@@ -81,7 +81,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     public async Task A_full_queue_refuses_at_once(int units, bool taken)
     {
         _opened = Open(maxQueuedUnits: 8);
-        using var gate = new Gate(Database);
+        using var gate = new WriterGate(Database);
         var queued = Enumerable.Range(0, 8).Select(i => Add(Database, $"{i}")).ToList();
         if (units > 8)
         {
@@ -98,7 +98,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     [Fact]
     public async Task A_unit_that_is_cancelled_before_it_begins_is_not_run()
     {
-        using var gate = new Gate(Database);
+        using var gate = new WriterGate(Database);
         using var cancellation = new CancellationTokenSource();
         var cancelled = Database.WriteAsync(c => c.Execute("INSERT INTO note (text) VALUES ('no')"), cancellation.Token);
         await cancellation.CancelAsync();
@@ -113,7 +113,7 @@ public sealed class SqliteDatabaseTests : IDisposable
     {
         await Add(Database, "kept");
         var rolledBack = new CountingUnit();
-        using (var gate = new Gate(Database))
+        using (var gate = new WriterGate(Database))
         {
             // The page limit makes SQLite answer SQLITE_FULL, as a full disk does.
             var limit = Database.WriteAsync(c => c.Execute("PRAGMA max_page_count = 1"), Token);
@@ -249,35 +249,6 @@ public sealed class SqliteDatabaseTests : IDisposable
 
     private static List<string> Notes(SqliteDatabase database) =>
         database.Read(c => c.Query<string>("SELECT text FROM note ORDER BY id").AsList());
-
-    /// <summary>Holds the writer thread inside a unit, so that what is queued meanwhile forms one group.</summary>
-    private sealed class Gate : IDisposable
-    {
-        private readonly ManualResetEventSlim _open = new();
-        private readonly Task _unit;
-
-        public Gate(SqliteDatabase database)
-        {
-            using var entered = new ManualResetEventSlim();
-            _unit = database.WriteAsync(
-                _ =>
-                {
-                    entered.Set();
-                    _open.Wait();
-                },
-                CancellationToken.None);
-            entered.Wait();
-        }
-
-        public void Open() => _open.Set();
-
-        public void Dispose()
-        {
-            Open();
-            _unit.GetAwaiter().GetResult();
-            _open.Dispose();
-        }
-    }
 
     private sealed class CountingUnit : WriteUnit
     {

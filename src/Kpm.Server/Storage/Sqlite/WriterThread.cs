@@ -106,13 +106,16 @@ internal sealed class WriterThread : IDisposable
     }
 
     /// <summary>Whether a turn would find something to do.</summary>
-    internal bool HasWork
+    internal bool HasWork => Queued > 0;
+
+    /// <summary>Units that have arrived and were not taken yet.</summary>
+    internal int Queued
     {
         get
         {
             lock (_gate)
             {
-                return _queue.Count > 0;
+                return _queue.Count;
             }
         }
     }
