@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Kpm.Server.Accounts;
+using Kpm.Server.Accounts.Sessions;
 using Kpm.Server.Administration;
 using Kpm.Server.Catalogue;
 using Kpm.Server.Federation;
@@ -147,6 +148,7 @@ internal static class ServerApp
                         listen.UseHttps(certificate!);
                     }
 
+                    listen.UseTokenMemo();
                     listeners.Add(plan.Listener, listen);
                 });
             }

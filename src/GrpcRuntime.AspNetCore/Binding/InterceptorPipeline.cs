@@ -6,7 +6,8 @@ namespace Grpc.AspNetCore.Server.Binding;
 
 /// <summary>
 /// Wraps the interceptors of a service around its methods. The chain is built once per method; each link takes its
-/// interceptor from the services of the call it runs in.
+/// interceptor from the services of the call it runs in. Of the one object of a singleton it keeps a delegate: a generic virtual
+/// method is otherwise looked up at each call.
 /// </summary>
 internal sealed class InterceptorPipeline
 {
@@ -26,7 +27,8 @@ internal sealed class InterceptorPipeline
             var next = method;
             if (Singleton(activator, registration) is { } singleton)
             {
-                method = (request, context) => singleton().UnaryServerHandler(request, context, next);
+                Func<TRequest, ServerCallContext, UnaryServerMethod<TRequest, TResponse>, Task<TResponse>>? bound = null;
+                method = (request, context) => (bound ??= singleton().UnaryServerHandler)(request, context, next);
                 continue;
             }
 
@@ -56,7 +58,8 @@ internal sealed class InterceptorPipeline
             var next = method;
             if (Singleton(activator, registration) is { } singleton)
             {
-                method = (requests, context) => singleton().ClientStreamingServerHandler(requests, context, next);
+                Func<IAsyncStreamReader<TRequest>, ServerCallContext, ClientStreamingServerMethod<TRequest, TResponse>, Task<TResponse>>? bound = null;
+                method = (requests, context) => (bound ??= singleton().ClientStreamingServerHandler)(requests, context, next);
                 continue;
             }
 
@@ -86,7 +89,8 @@ internal sealed class InterceptorPipeline
             var next = method;
             if (Singleton(activator, registration) is { } singleton)
             {
-                method = (request, responses, context) => singleton().ServerStreamingServerHandler(request, responses, context, next);
+                Func<TRequest, IServerStreamWriter<TResponse>, ServerCallContext, ServerStreamingServerMethod<TRequest, TResponse>, Task>? bound = null;
+                method = (request, responses, context) => (bound ??= singleton().ServerStreamingServerHandler)(request, responses, context, next);
                 continue;
             }
 
@@ -116,7 +120,8 @@ internal sealed class InterceptorPipeline
             var next = method;
             if (Singleton(activator, registration) is { } singleton)
             {
-                method = (requests, responses, context) => singleton().DuplexStreamingServerHandler(requests, responses, context, next);
+                Func<IAsyncStreamReader<TRequest>, IServerStreamWriter<TResponse>, ServerCallContext, DuplexStreamingServerMethod<TRequest, TResponse>, Task>? bound = null;
+                method = (requests, responses, context) => (bound ??= singleton().DuplexStreamingServerHandler)(requests, responses, context, next);
                 continue;
             }
 

@@ -10,37 +10,51 @@ internal sealed class Authenticator(MethodPolicies policies, SessionDirectory se
 {
     private const string Scheme = "Bearer ";
 
-    /// <summary>Null for an anonymous call; throws where the contract demands more than the call brings.</summary>
-    public async ValueTask<Caller?> AuthenticateAsync(ServerCallContext context)
+    /// <summary>Null for an anonymous call; throws where the contract demands more than the call brings. A known session costs no state machine.</summary>
+    public ValueTask<Caller?> AuthenticateAsync(ServerCallContext context)
     {
         var demanded = policies.Of(context.Method);
         if (demanded == Authentication.Anonymous)
         {
-            return null;
+            return ValueTask.FromResult<Caller?>(null);
         }
 
         if (demanded == Authentication.Operator)
         {
-            // No session: whoever calls as an operator is none of the account's own devices.
-            context.SetOperator(await operators.AuthenticateAsync(TokenOf(context), context));
-            return null;
+            return AuthenticateOperatorAsync(context);
         }
 
-        var header = context.GetHttpContext().Request.Headers.Authorization;
+        var http = context.GetHttpContext();
+        var header = http.Request.Headers.Authorization;
         if (demanded == Authentication.OptionalSession && header.Count == 0)
         {
-            return null;
+            return ValueTask.FromResult<Caller?>(null);
         }
 
-        var caller = header is [{ } value] && value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            ? await sessions.FindAsync(value.AsSpan(Scheme.Length), context.CancellationToken)
-            : null;
-        if (caller is null)
+        if (header is not [{ } value] || !value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !TryHash(http, value.AsSpan(Scheme.Length), out var hash))
         {
             throw Errors.Of(ErrorReason.SessionInvalid);
         }
 
-        return demanded == Authentication.ActivatedSession && !caller.Activated ? throw Errors.Of(ErrorReason.ActivationRequired) : caller;
+        var found = sessions.FindAsync(hash, context.CancellationToken);
+        return found.IsCompletedSuccessfully ? ValueTask.FromResult<Caller?>(Admit(found.Result, demanded)) : AdmitAsync(found, demanded);
+    }
+
+    private static bool TryHash(HttpContext http, ReadOnlySpan<char> token, out TokenHash hash) =>
+        http.Features.Get<TokenMemo>() is { } memo ? memo.TryHash(token, out hash) : TokenHash.TryOf(token, out hash);
+
+    private static async ValueTask<Caller?> AdmitAsync(ValueTask<Caller?> found, Authentication demanded) => Admit(await found, demanded);
+
+    private static Caller Admit(Caller? caller, Authentication demanded) =>
+        caller is null ? throw Errors.Of(ErrorReason.SessionInvalid)
+        : demanded == Authentication.ActivatedSession && !caller.Activated ? throw Errors.Of(ErrorReason.ActivationRequired)
+        : caller;
+
+    /// <summary>No session: whoever calls as an operator is none of the account's own devices.</summary>
+    private async ValueTask<Caller?> AuthenticateOperatorAsync(ServerCallContext context)
+    {
+        context.SetOperator(await operators.AuthenticateAsync(TokenOf(context), context));
+        return null;
     }
 
     /// <summary>The token as it was sent, for the answer to a repeated call.</summary>

@@ -108,9 +108,23 @@ internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls
         Constraints.Check(request);
     }
 
-    private async ValueTask AuthenticateAsync(ServerCallContext context)
+    private ValueTask AuthenticateAsync(ServerCallContext context)
     {
-        if (await authenticator.AuthenticateAsync(context) is { } caller)
+        var authentication = authenticator.AuthenticateAsync(context);
+        if (!authentication.IsCompletedSuccessfully)
+        {
+            return NoteAsync(authentication, context);
+        }
+
+        Note(authentication.Result, context);
+        return ValueTask.CompletedTask;
+    }
+
+    private static async ValueTask NoteAsync(ValueTask<Caller?> authentication, ServerCallContext context) => Note(await authentication, context);
+
+    private static void Note(Caller? caller, ServerCallContext context)
+    {
+        if (caller is not null)
         {
             context.SetCaller(caller);
         }

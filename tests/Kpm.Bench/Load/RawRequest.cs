@@ -11,7 +11,7 @@ internal sealed class RawRequest
 {
     private const int FirstDynamicIndex = 62;
 
-    public RawRequest(string path, byte[] body, string? bearer = null)
+    public RawRequest(string path, byte[] body, string? bearer = null, string? encoding = null)
     {
         (int NameIndex, string? Name, string Value)[] literals =
         [
@@ -21,6 +21,7 @@ internal sealed class RawRequest
             (58, null, "kpm-bench"),
             (0, "te", "trailers"),
             .. bearer == null ? [] : new (int, string?, string)[] { (23, null, "Bearer " + bearer) },
+            .. encoding == null ? [] : new (int, string?, string)[] { (0, "grpc-encoding", encoding) },
         ];
         // ":method: POST" and ":scheme: http" are whole entries of the static table.
         var first = new List<byte> { 0x80 | 3, 0x80 | 6 };
@@ -52,10 +53,11 @@ internal sealed class RawRequest
     /// <summary>The framed message.</summary>
     public byte[] Body { get; }
 
-    /// <summary>A gRPC frame: not compressed, the length, the message.</summary>
-    public static byte[] Frame(ReadOnlySpan<byte> message)
+    /// <summary>A gRPC frame: whether it is compressed, the length, the message.</summary>
+    public static byte[] Frame(ReadOnlySpan<byte> message, bool compressed = false)
     {
         var frame = new byte[5 + message.Length];
+        frame[0] = compressed ? (byte)1 : (byte)0;
         BinaryPrimitives.WriteUInt32BigEndian(frame.AsSpan(1), (uint)message.Length);
         message.CopyTo(frame.AsSpan(5));
         return frame;

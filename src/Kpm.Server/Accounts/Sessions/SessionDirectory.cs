@@ -15,13 +15,12 @@ internal sealed class SessionDirectory(ISessionStore sessions, ISessionEndings e
     private long _version;
 
     /// <summary>The caller of a live token, or null.</summary>
-    public ValueTask<Caller?> FindAsync(ReadOnlySpan<char> accessToken, CancellationToken cancellationToken)
-    {
-        if (!TokenHash.TryOf(accessToken, out var hash))
-        {
-            return ValueTask.FromResult<Caller?>(null);
-        }
+    public ValueTask<Caller?> FindAsync(ReadOnlySpan<char> accessToken, CancellationToken cancellationToken) =>
+        TokenHash.TryOf(accessToken, out var hash) ? FindAsync(hash, cancellationToken) : ValueTask.FromResult<Caller?>(null);
 
+    /// <summary>The caller of a live token, or null.</summary>
+    public ValueTask<Caller?> FindAsync(TokenHash hash, CancellationToken cancellationToken)
+    {
         if (_byToken.TryGetValue(hash, out var entry))
         {
             var now = time.Now();
