@@ -318,6 +318,36 @@ internal sealed record Limits
     /// <summary>Bytes of envelopes that one vault keeps, its kept revisions included: 1 GiB.</summary>
     public ulong VaultBytes { get; init; } = 1024UL * 1024 * 1024;
 
+    /// <summary>A deleted item can be brought back with all of its content for this long.</summary>
+    public TimeSpan TrashRetention { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>Revisions on a page of ListRevisions unless asked otherwise.</summary>
+    public int RevisionsPageSize { get; init; } = 50;
+
+    /// <summary>Items on a page of ListTrash unless asked otherwise.</summary>
+    public int TrashPageSize { get; init; } = 50;
+
+    /// <summary>An attachment that no kept revision names stays this long: from the upload to the item that names it, and from a pruned revision to somebody who still reads it.</summary>
+    public TimeSpan AttachmentGrace { get; init; } = TimeSpan.FromHours(24);
+
+    /// <summary>An upload that was begun and never finished is removed: a device has a week to find a network.</summary>
+    public TimeSpan AttachmentUploadLifetime { get; init; } = TimeSpan.FromDays(7);
+
+    /// <summary>Unfinished uploads of one account: all attachments of one item.</summary>
+    public int AttachmentUploadsPerAccount { get; init; } = 64;
+
+    /// <summary>Attachments of one account: each is a file, and the quota of bytes alone would allow a billion of one byte.</summary>
+    public int AttachmentsPerAccount { get; init; } = 20_000;
+
+    /// <summary>Bytes of an upload that may arrive between two syncs of its file: what a broken connection can cost.</summary>
+    public int AttachmentSyncBytes { get; init; } = 1024 * 1024;
+
+    /// <summary>Bytes of an attachment in one message of a download, and in memory for it.</summary>
+    public int AttachmentPieceBytes { get; init; } = 256 * 1024;
+
+    /// <summary>What a replaced upload is told to wait before it tries again.</summary>
+    public TimeSpan AttachmentReplacedRetry { get; init; } = TimeSpan.FromSeconds(1);
+
     /// <summary>Changes sent to a stream and not acknowledged; then it lags and nothing more is read for it.</summary>
     public int UnacknowledgedChanges { get; init; } = 256;
 

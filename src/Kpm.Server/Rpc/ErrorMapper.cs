@@ -64,9 +64,9 @@ internal sealed class ErrorMapper(ILogger<ErrorMapper> logger)
     {
         var entry = ErrorCatalogue.Of(error.Reason);
         var info = new ErrorInfo { Domain = Domain, Reason = entry.Name };
-        if (error.Detail is { } detail)
+        foreach (var (key, value) in error.Details)
         {
-            info.Metadata.Add(detail.Key, detail.Value);
+            info.Metadata.Add(key, value);
         }
 
         var text = TextOf(entry.Text, error.Fields);

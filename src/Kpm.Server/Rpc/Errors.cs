@@ -9,7 +9,16 @@ internal static class Errors
     public static KpmException Of(ErrorReason reason) => new(reason);
 
     /// <summary>An error whose ErrorInfo carries one more fact for programs.</summary>
-    public static KpmException With(ErrorReason reason, string key, string value) => new(reason) { Detail = (key, value) };
+    public static KpmException With(ErrorReason reason, string key, string value) => new(reason) { Details = [(key, value)] };
+
+    /// <summary>The same with a time to try again.</summary>
+    public static KpmException With(ErrorReason reason, string key, string value, TimeSpan delay) => new(reason) { Details = [(key, value)], RetryAfter = delay };
+
+    /// <summary>QUOTA_EXCEEDED with the sizes, in bytes, that do not fit.</summary>
+    public static KpmException QuotaExceeded(ulong size, ulong used, ulong max) => new(ErrorReason.QuotaExceeded)
+    {
+        Details = [("size", Number(size)), ("used", Number(used)), ("max", Number(max))],
+    };
 
     public static KpmException RetryAfter(ErrorReason reason, TimeSpan delay, Exception? inner = null) =>
         new(reason, inner) { RetryAfter = delay < TimeSpan.Zero ? TimeSpan.Zero : delay };
@@ -30,4 +39,6 @@ internal static class Errors
 
     public static BadRequest.Types.FieldViolation Violation(string field, string reason, string description) =>
         new() { Field = field, Reason = reason, Description = description };
+
+    private static string Number(ulong value) => value.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -19,6 +19,6 @@ internal sealed class KpmException : Exception
     /// <summary>When to try again.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
-    /// <summary>Goes into the ErrorInfo; never a secret.</summary>
-    public (string Key, string Value)? Detail { get; init; }
+    /// <summary>Go into the ErrorInfo; never a secret.</summary>
+    public IReadOnlyList<(string Key, string Value)> Details { get; init; } = [];
 }

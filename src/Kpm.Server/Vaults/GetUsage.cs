@@ -15,8 +15,9 @@ internal sealed class GetUsage(IVaultStore store, Limits limits)
         {
             Items = state.Items,
             MaxItems = limits.VaultItems,
-            Bytes = state.Bytes,
+            Bytes = state.TotalBytes,
             MaxBytes = limits.VaultBytes,
+            AttachmentBytes = state.AttachmentBytes,
         });
     }
 }

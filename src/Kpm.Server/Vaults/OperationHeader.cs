@@ -32,6 +32,23 @@ internal readonly record struct OperationHeader
     /// <summary>The envelope's hash inside the header's bytes.</summary>
     public static ReadOnlySpan<byte> EnvelopeHash(ReadOnlySpan<byte> header) => header.Slice(128, 32);
 
+    /// <summary>The attachments that a well-formed header names; none for most.</summary>
+    public static Guid[] Attachments(ReadOnlySpan<byte> header)
+    {
+        if (header.Length == FixedLength)
+        {
+            return [];
+        }
+
+        var ids = new Guid[(header.Length - FixedLength) / IdLength];
+        for (var i = 0; i < ids.Length; i++)
+        {
+            ids[i] = Ids.FromBytes(header.Slice(FixedLength + (i * IdLength), IdLength));
+        }
+
+        return ids;
+    }
+
     /// <summary>False where the bytes are not a well-formed header; what well-formed means stands in docs/crypto.md.</summary>
     public static bool TryParse(ReadOnlySpan<byte> bytes, out OperationHeader header)
     {

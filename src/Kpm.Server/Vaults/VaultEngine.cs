@@ -13,6 +13,9 @@ internal interface IVaultLookup
 
     /// <summary>The size of a revision's envelope, 0 when it is no longer kept.</summary>
     ulong EnvelopeBytes(Guid subjectId, ulong rev);
+
+    /// <summary>The attachment has been uploaded whole and is there.</summary>
+    bool AttachmentComplete(Guid attachmentId);
 }
 
 /// <summary>An entry that a step adds to the log.</summary>
@@ -23,6 +26,9 @@ internal sealed record LogEntry(ulong Seq, VaultOperation Operation, ulong Rev, 
 
     /// <summary>The subject's revision whose envelope is dropped by this entry; 0 for none.</summary>
     public ulong PrunedRev { get; init; }
+
+    /// <summary>It brings a deleted item back.</summary>
+    public bool Restores { get; init; }
 }
 
 /// <summary>The outcome of a Push and everything that has to be stored for it, in one transaction.</summary>
@@ -168,6 +174,14 @@ internal static class VaultEngine
                 return refusal;
             }
 
+            foreach (var attachment in operation.Attachments)
+            {
+                if (!lookup.AttachmentComplete(attachment))
+                {
+                    return Outcome.Rejected(RejectionReason.AttachmentMissing);
+                }
+            }
+
             return WithinQuota(operation, subject, out entry)
                 ? Outcome.Applied(entry!.Seq, entry.Rev)
                 : Outcome.Rejected(RejectionReason.QuotaExceeded);
@@ -213,7 +227,7 @@ internal static class VaultEngine
             var pruned = rev > limits.RevisionsPerSubject ? rev - limits.RevisionsPerSubject : 0;
             var bytes = _state.Bytes + (ulong)operation.Message.Envelope.Length - EnvelopeBytes(operation.SubjectId, pruned);
             var items = Items(_state.Items, operation.Kind, subject?.Kind);
-            var grows = (bytes > limits.VaultBytes && bytes > _state.Bytes) || (items > limits.VaultItems && items > _state.Items);
+            var grows = (bytes + _state.AttachmentBytes > limits.VaultBytes && bytes > _state.Bytes) || (items > limits.VaultItems && items > _state.Items);
 
             // Keysets, directory entries and revocations are few and small, and a full vault must not stop a change of the main password.
             if (grows && operation.Kind == OperationKind.Put)
@@ -223,7 +237,11 @@ internal static class VaultEngine
             }
 
             var seq = _state.HeadSeq + 1;
-            entry = new LogEntry(seq, operation, rev, VaultState.NextChainHash(_state.ChainHash, seq, operation.HeaderHash)) { PrunedRev = pruned };
+            entry = new LogEntry(seq, operation, rev, VaultState.NextChainHash(_state.ChainHash, seq, operation.HeaderHash))
+            {
+                PrunedRev = pruned,
+                Restores = operation.Kind == OperationKind.Put && subject?.Kind == OperationKind.Delete,
+            };
             _state = _state with { HeadSeq = seq, ChainHash = entry.ChainHash, Bytes = bytes, Items = items, KeyEpoch = operation.Header.KeyEpoch };
             return true;
         }

@@ -1,4 +1,5 @@
 using Grpc.Core;
+using Kpm.Server.Vaults.Attachments;
 using Kpm.V1;
 
 namespace Kpm.Server.Vaults;
@@ -13,6 +14,13 @@ internal sealed class VaultGrpcService(
     Watch watch,
     Push push,
     PublishCheckpoint publishCheckpoint,
+    ListRevisions listRevisions,
+    GetRevision getRevision,
+    ListTrash listTrash,
+    UploadAttachment uploadAttachment,
+    PutAttachmentChunk putAttachmentChunk,
+    GetAttachmentUpload getAttachmentUpload,
+    DownloadAttachment downloadAttachment,
     GetUsage getUsage) : VaultService.VaultServiceBase
 {
     public override Task<GetVaultResponse> GetVault(GetVaultRequest request, ServerCallContext context) => getVault.HandleAsync(request, context);
@@ -30,6 +38,20 @@ internal sealed class VaultGrpcService(
     public override Task<PushResponse> Push(PushRequest request, ServerCallContext context) => push.HandleAsync(request, context);
 
     public override Task<PublishCheckpointResponse> PublishCheckpoint(PublishCheckpointRequest request, ServerCallContext context) => publishCheckpoint.HandleAsync(request, context);
+
+    public override Task<ListRevisionsResponse> ListRevisions(ListRevisionsRequest request, ServerCallContext context) => listRevisions.HandleAsync(request, context);
+
+    public override Task<GetRevisionResponse> GetRevision(GetRevisionRequest request, ServerCallContext context) => getRevision.HandleAsync(request, context);
+
+    public override Task<ListTrashResponse> ListTrash(ListTrashRequest request, ServerCallContext context) => listTrash.HandleAsync(request, context);
+
+    public override Task<UploadAttachmentResponse> UploadAttachment(IAsyncStreamReader<UploadAttachmentRequest> requestStream, ServerCallContext context) => uploadAttachment.HandleAsync(requestStream, context);
+
+    public override Task<PutAttachmentChunkResponse> PutAttachmentChunk(PutAttachmentChunkRequest request, ServerCallContext context) => putAttachmentChunk.HandleAsync(request, context);
+
+    public override Task<GetAttachmentUploadResponse> GetAttachmentUpload(GetAttachmentUploadRequest request, ServerCallContext context) => getAttachmentUpload.HandleAsync(request, context);
+
+    public override Task DownloadAttachment(DownloadAttachmentRequest request, IServerStreamWriter<DownloadAttachmentResponse> responseStream, ServerCallContext context) => downloadAttachment.HandleAsync(request, responseStream, context);
 
     public override Task<GetUsageResponse> GetUsage(GetUsageRequest request, ServerCallContext context) => getUsage.HandleAsync(request, context);
 }

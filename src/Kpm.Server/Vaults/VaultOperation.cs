@@ -21,6 +21,7 @@ internal sealed class VaultOperation
         HeaderHash = headerHash;
         Header = header;
         HeaderHolds = headerHolds;
+        Attachments = headerHolds ? OperationHeader.Attachments(message.Header.Span) : [];
     }
 
     public Operation Message { get; }
@@ -36,6 +37,9 @@ internal sealed class VaultOperation
 
     /// <summary>The header is well-formed, says what the message says, and carries the envelope's hash.</summary>
     public bool HeaderHolds { get; }
+
+    /// <summary>The attachments that the header names; none unless it holds.</summary>
+    public Guid[] Attachments { get; }
 
     public ulong OpSeq => Message.OpSeq;
 

@@ -1,6 +1,8 @@
 using System.Security.Cryptography;
 using Kpm.Server.Accounts;
+using Kpm.Server.Storage.Files;
 using Kpm.Server.Storage.Sqlite;
+using Kpm.Server.Vaults.Attachments;
 using Kpm.Server.Vaults.Streams;
 
 namespace Kpm.Server.Vaults;
@@ -10,8 +12,11 @@ internal static class VaultServices
 {
     public static IServiceCollection AddVaults(this IServiceCollection services) => services
         .AddSingleton<VaultFeeds>()
-        .AddSingleton<ISessionEndings>(p => p.GetRequiredService<VaultFeeds>())
-        .AddSingleton<IVaultStore, SqliteVaultStore>()
+        .AddSingleton<ISessionEndings, VaultEndings>()
+        .AddSingleton<SqliteVaultStore>()
+        .AddSingleton<IVaultStore>(p => p.GetRequiredService<SqliteVaultStore>())
+        .AddSingleton<IRevisionStore, SqliteRevisionStore>()
+        .AddAttachments()
         .AddSingleton<ICheckpointStore, SqliteCheckpointStore>()
         .AddSingleton<CheckpointVerifier>()
         .AddSingleton<IDeviceActivity, DeviceActivities>()
@@ -26,6 +31,24 @@ internal static class VaultServices
         .AddSingleton<Push>()
         .AddSingleton<PublishCheckpoint>()
         .AddSingleton<GetUsage>()
+        .AddSingleton<ListRevisions>()
+        .AddSingleton<GetRevision>()
+        .AddSingleton<ListTrash>()
+        .AddSingleton<UploadAttachment>()
+        .AddSingleton<PutAttachmentChunk>()
+        .AddSingleton<GetAttachmentUpload>()
+        .AddSingleton<DownloadAttachment>()
         .AddSingleton<VaultGrpcService>()
-        .AddHostedService<StreamDrain>();
+        .AddHostedService<StreamDrain>()
+        .AddHostedService<RetentionSweeper>();
+
+    private static IServiceCollection AddAttachments(this IServiceCollection services) => services
+        .AddSingleton<IDiskSync, DiskSync>()
+        .AddSingleton(p => new AttachmentFiles(Path.Combine(p.GetRequiredService<ServerOptions>().DataFolder, "attachments"), p.GetRequiredService<IDiskSync>()))
+        .AddSingleton<IAttachmentStore, SqliteAttachmentStore>()
+        .AddSingleton<UploadTurns>()
+        .AddSingleton<ContentGates>()
+        .AddSingleton<Transfers>()
+        .AddSingleton<Uploads>()
+        .AddSingleton<AttachmentCollector>();
 }

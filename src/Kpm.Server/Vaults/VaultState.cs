@@ -29,6 +29,12 @@ internal sealed record VaultState
     /// <summary>Bytes of the envelopes that are kept.</summary>
     public ulong Bytes { get; init; }
 
+    /// <summary>Bytes of attachments, begun uploads included.</summary>
+    public ulong AttachmentBytes { get; init; }
+
+    /// <summary>What counts for the quota of bytes.</summary>
+    public ulong TotalBytes => Bytes + AttachmentBytes;
+
     /// <summary>h_n = SHA-256(h_{n-1} || n || SHA-256(header)).</summary>
     public static byte[] NextChainHash(ReadOnlySpan<byte> previous, ulong seq, ReadOnlySpan<byte> headerHash)
     {

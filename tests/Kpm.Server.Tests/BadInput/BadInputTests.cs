@@ -45,6 +45,8 @@ public sealed class BadInputTests(World world, ITestOutputHelper output) : IClas
         ["kpm.v1.ChangePasswordRequest.new_password_confirmation"] = "the same as the password",
         ["kpm.v1.CompletePasswordResetRequest.new_password"] = "the password rules",
         ["kpm.v1.CompletePasswordResetRequest.new_password_confirmation"] = "the same as the password",
+        ["kpm.v1.ListRevisionsRequest.page_token"] = "a token that the server made",
+        ["kpm.v1.ListTrashRequest.page_token"] = "a token that the server made",
         ["kpm.v1.PushRequest.operations"] = "rising op_seq",
         ["kpm.v1.Push.operations"] = "rising op_seq",
         ["kpm.v1.Operation.op_seq"] = "rising op_seq",
@@ -186,7 +188,7 @@ public sealed class BadInputTests(World world, ITestOutputHelper output) : IClas
         }
     }
 
-    /// <summary>In a bidirectional stream the message is tried as the first one and as a later one.</summary>
+    /// <summary>In a client's stream the message is tried as the first one and as a later one.</summary>
     private async Task<IReadOnlyList<Outcome>> SendAsync(MethodDescriptor rpc, BaseCall call, byte[] request, CancellationToken cancellationToken)
     {
         var first = await world.Client.CallAsync(rpc, request, call.Token, cancellationToken);
@@ -195,8 +197,7 @@ public sealed class BadInputTests(World world, ITestOutputHelper output) : IClas
             return [first];
         }
 
-        var opening = new SyncRequest { Hello = call.Device!.Hello() }.ToByteArray();
-        return [first, await world.Client.SendToStreamAsync(rpc, opening, [request], call.Token!, cancellationToken)];
+        return [first, await world.Client.SendToStreamAsync(rpc, call.Opening!().ToByteArray(), [request], call.Token!, cancellationToken)];
     }
 
     private static FieldDescriptor FieldAt(MessageDescriptor type, string path)

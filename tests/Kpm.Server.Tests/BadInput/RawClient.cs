@@ -44,6 +44,9 @@ internal sealed class RawClient(CallInvoker invoker)
                         return await call.ResponseStream.MoveNext(timeout.Token) ? Outcome.Ok(call.ResponseStream.Current) : Outcome.Ok();
                     }
 
+                case MethodType.ClientStreaming:
+                    return await SendAllAsync(method, requests, options);
+
                 default:
                     using (var call = invoker.AsyncDuplexStreamingCall(Describe(method), null, options))
                     {
@@ -74,9 +77,15 @@ internal sealed class RawClient(CallInvoker invoker)
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(Patience);
         var seen = new List<byte[]>();
-        using var call = invoker.AsyncDuplexStreamingCall(Describe(method), null, new CallOptions(TestDevice.Bearer(token), cancellationToken: timeout.Token));
+        var options = new CallOptions(TestDevice.Bearer(token), cancellationToken: timeout.Token);
         try
         {
+            if (!method.IsServerStreaming)
+            {
+                return await SendAllAsync(method, [opening, .. later], options);
+            }
+
+            using var call = invoker.AsyncDuplexStreamingCall(Describe(method), null, options);
             await call.RequestStream.WriteAsync(opening, timeout.Token);
             Assert.True(await call.ResponseStream.MoveNext(timeout.Token), "the stream ended at its opening");
             foreach (var message in later)
@@ -96,6 +105,27 @@ internal sealed class RawClient(CallInvoker invoker)
         {
             return Outcome.Of(e, seen);
         }
+    }
+
+    /// <summary>One answer to many messages; it may come before all of them were sent.</summary>
+    private async Task<Outcome> SendAllAsync(MethodDescriptor method, IReadOnlyList<byte[]> requests, CallOptions options)
+    {
+        using var call = invoker.AsyncClientStreamingCall(Describe(method), null, options);
+        try
+        {
+            foreach (var request in requests)
+            {
+                await call.RequestStream.WriteAsync(request, options.CancellationToken);
+            }
+
+            await call.RequestStream.CompleteAsync();
+        }
+        catch (Exception e) when (e is RpcException or InvalidOperationException)
+        {
+            // The call has ended; its answer says why.
+        }
+
+        return Outcome.Ok(await call);
     }
 
     private static Method<byte[], byte[]> Describe(MethodDescriptor method) =>

@@ -7,7 +7,11 @@ using Kpm.V1;
 namespace Kpm.Server.Tests.BadInput;
 
 /// <summary>A valid request, and the token that it is sent with.</summary>
-internal sealed record BaseCall(IMessage Request, string? Token, TestDevice? Device = null);
+internal sealed record BaseCall(IMessage Request, string? Token, TestDevice? Device = null)
+{
+    /// <summary>A valid first message of the stream, for what is tried as a later one; made anew each time.</summary>
+    public Func<IMessage>? Opening { get; init; }
+}
 
 /// <summary>A running server with an active account, and a valid request for every rpc.</summary>
 public sealed partial class World : IAsyncLifetime
@@ -114,6 +118,10 @@ public sealed partial class World : IAsyncLifetime
             // A wait for a seq that never comes need not be long to be seen.
             ["Kpm__Limits__MinSeqTimeout"] = "00:00:00.100",
             ["Kpm__SupportPublic"] = "true",
+            // The cases begin many uploads of the greatest size, and finish none.
+            ["Kpm__Limits__AttachmentUploadsPerAccount"] = "1000000",
+            ["Kpm__Limits__AttachmentsPerAccount"] = "1000000",
+            ["Kpm__Limits__VaultBytes"] = "1000000000000",
             // What the jobs tidy up would look like what a refused call has changed.
             ["Kpm__Limits__SweepInterval"] = "1.00:00:00",
             // Collects early, so that what the process holds is what it needs.
@@ -147,7 +155,7 @@ public sealed partial class World : IAsyncLifetime
     internal Task<BaseCall> PrepareAsync(string variant, CancellationToken cancellationToken) => AllMakers.First(m => m.Key == variant).Value(cancellationToken);
 
     private IEnumerable<KeyValuePair<string, Func<CancellationToken, Task<BaseCall>>>> AllMakers =>
-        Makers.Concat(TwoStepMakers).Concat(FederatedMakers).Concat(HintMakers).Concat(Operators.All).Concat(LifecycleMakers).Concat(CheckpointMakers);
+        Makers.Concat(TwoStepMakers).Concat(FederatedMakers).Concat(HintMakers).Concat(Operators.All).Concat(LifecycleMakers).Concat(CheckpointMakers).Concat(AttachmentMakers);
 
     internal TestDevice NewDevice() => new(Owner.Email);
 
@@ -187,6 +195,6 @@ public sealed partial class World : IAsyncLifetime
     private async Task<BaseCall> SyncAsync(Func<TestDevice, SyncRequest> message, CancellationToken cancellationToken)
     {
         var device = await EnrolledAsync(cancellationToken);
-        return By(device, message(device));
+        return By(device, message(device)) with { Opening = () => new SyncRequest { Hello = device.Hello() } };
     }
 }

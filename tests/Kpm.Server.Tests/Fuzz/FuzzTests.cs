@@ -70,7 +70,7 @@ public sealed class FuzzTests(World world, ITestOutputHelper output) : IClassFix
             var request = mutator.Next(call.Request);
             var asLaterMessage = method.IsClientStreaming && random.Next(2) == 0;
             var outcome = asLaterMessage
-                ? await client.SendToStreamAsync(method, new SyncRequest { Hello = call.Device!.Hello() }.ToByteArray(), [request], call.Token!, Cancelled)
+                ? await client.SendToStreamAsync(method, call.Opening!().ToByteArray(), [request], call.Token!, Cancelled)
                 : await client.CallAsync(method, request, call.Token, Cancelled);
             counts.AddOrUpdate(outcome.Reason.Length > 0 ? outcome.Reason : outcome.Code.ToString(), 1, (_, n) => n + 1);
             if (Judge(method.InputType, request, outcome) is { } fault)

@@ -28,6 +28,13 @@ internal static class Race
         return await Task.WhenAll(calls);
     }
 
+    /// <summary>The same for what has no answer.</summary>
+    public static Task<IReadOnlyList<string>> Of64Async(Func<Task> call) => Of64Async<object?>(async () =>
+    {
+        await call();
+        return null;
+    });
+
     /// <summary>Makes the same call 64 times at once: "OK", or the reason of the refusal, of each.</summary>
     public static async Task<IReadOnlyList<string>> Of64Async<T>(Func<Task<T>> call)
     {

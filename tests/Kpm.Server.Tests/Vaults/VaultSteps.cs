@@ -34,6 +34,16 @@ internal static class VaultSteps
         }
     }
 
+    /// <summary>The device again with a live session, after its tokens have expired.</summary>
+    public static async Task<VaultDevice> ReconnectAsync(this TestServer server, VaultDevice device)
+    {
+        var again = new VaultDevice(await server.SignInAsync(device.Email, device.Session));
+        again.Author.OpSeq = device.Author.OpSeq;
+        return again;
+    }
+
+    public static async Task<GetUsageResponse> UsageOfAsync(this TestServer server, VaultDevice device) => await server.Vault.GetUsageAsync(new GetUsageRequest(), device.Call);
+
     /// <summary>The whole log as the server stores it.</summary>
     public static IReadOnlyList<Change> Log(this TestServer server, VaultDevice device) =>
         ((Kpm.Server.Vaults.IVaultStore)server.Services.GetService(typeof(Kpm.Server.Vaults.IVaultStore))!).Changes(device.Session.AccountId, 0, int.MaxValue, int.MaxValue);

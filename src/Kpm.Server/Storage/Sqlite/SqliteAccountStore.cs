@@ -63,6 +63,13 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
 
     private const string DeleteProgressSql = "DELETE FROM device_progress WHERE account_id = @accountId";
 
+    private const string DeleteTrashSql = "DELETE FROM trash WHERE account_id = @accountId";
+
+    private const string DeleteRefsSql = "DELETE FROM attachment_ref WHERE account_id = @accountId";
+
+    // The files have to go too: the job that removes attachments does both.
+    private const string ExpireAttachmentsSql = "UPDATE attachment SET expires_at = 0 WHERE account_id = @accountId";
+
     private const string DeleteVaultSql = "DELETE FROM vault WHERE account_id = @accountId";
 
     private const string DeleteRemovedVaultSql = "DELETE FROM removed_vault WHERE account_id = @accountId";
@@ -225,6 +232,9 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
         {
             connection.Execute(DeleteResultsSql, new { accountId });
             connection.Execute(DeleteProgressSql, new { accountId });
+            connection.Execute(DeleteTrashSql, new { accountId });
+            connection.Execute(DeleteRefsSql, new { accountId });
+            connection.Execute(ExpireAttachmentsSql, new { accountId });
             connection.Execute(DeleteVaultSql, new { accountId });
             connection.Execute(DeleteRemovedVaultSql, new { accountId });
         }

@@ -46,6 +46,17 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
     public IReadOnlyList<DeviceKey> DeviceKeys(Guid accountId, ulong afterSeq, int maxEntries) =>
         database.ReadPrepared(reader => VaultQueries.DeviceKeys(reader.Statements, accountId, afterSeq, maxEntries));
 
+    /// <summary>
+    /// A write to an account's vault that is no Push, but changes what is cached of it. Runs on the writer thread; what it
+    /// throws rolls it back. The task completes once it is durable.
+    /// </summary>
+    public Task<T> ChangeAsync<T>(Guid accountId, Func<PreparedStatements, T> change, CancellationToken cancellationToken)
+    {
+        var unit = new ChangeUnit<T>(accountId, change, this, cancellationToken);
+        database.Write(unit);
+        return unit.Task;
+    }
+
     private const string SaveAcknowledgedSql = """
         INSERT INTO device_progress (account_id, device_id, acknowledged_seq) VALUES (@AccountId, @DeviceId, @Seq)
         ON CONFLICT (account_id, device_id) DO UPDATE SET acknowledged_seq = max(acknowledged_seq, excluded.acknowledged_seq)
@@ -121,6 +132,44 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
         }
 
         public override void Failed(Exception reason) => push.Refused(reason);
+    }
+
+    /// <summary>A change of a vault that is no Push, as a unit of the writer.</summary>
+    private sealed class ChangeUnit<T>(Guid accountId, Func<PreparedStatements, T> change, SqliteVaultStore store, CancellationToken cancellationToken) : WriteUnit
+    {
+        private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        private T _value = default!;
+        private VaultState _state = VaultState.Empty;
+
+        public Task<T> Task => _completion.Task;
+
+        public override void Execute(SqliteConnection connection)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            _value = change(store.Database.WriterStatements);
+            store._writer.Forget(accountId);
+            _state = VaultQueries.State(store.Database.WriterStatements, accountId);
+        }
+
+        public override void RolledBack() => store._writer.Forget(accountId);
+
+        public override void Succeeded()
+        {
+            store._states.Publish(accountId, _state);
+            _completion.SetResult(_value);
+        }
+
+        public override void Failed(Exception reason)
+        {
+            if (reason is OperationCanceledException canceled)
+            {
+                _completion.SetCanceled(canceled.CancellationToken);
+            }
+            else
+            {
+                _completion.SetException(reason);
+            }
+        }
     }
 
     private VaultState ReadState(Guid accountId) => database.ReadPrepared(reader => VaultQueries.State(reader.Statements, accountId));

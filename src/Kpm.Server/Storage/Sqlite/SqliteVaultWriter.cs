@@ -117,7 +117,10 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
         VALUES (@AccountId, @Seq, @Kind, @SubjectId, @Rev, @Header, @Signature, @Envelope, @ChainHash, @MoreInBatch, @CommittedAt)
         """;
 
-    private const string PruneSql = "UPDATE change SET envelope = NULL WHERE account_id = @AccountId AND subject_id = @SubjectId AND rev = @Rev";
+    private const string PruneSql = """
+        UPDATE change SET envelope = NULL WHERE account_id = @AccountId AND subject_id = @SubjectId AND rev = @Rev
+        RETURNING length(header)
+        """;
 
     private void Insert(Guid accountId, LogEntry entry, long committedAt)
     {
@@ -137,7 +140,20 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
             .Run();
         if (entry.PrunedRev != 0)
         {
-            database.WriterStatements.Get(PruneSql).Bind(accountId).Bind(entry.Operation.SubjectId).Bind(entry.PrunedRev).Run();
+            Prune(accountId, entry);
+        }
+
+        RetentionRows.Written(database.WriterStatements, accountId, entry, committedAt);
+    }
+
+    private void Prune(Guid accountId, LogEntry entry)
+    {
+        var row = database.WriterStatements.Get(PruneSql).Bind(accountId).Bind(entry.Operation.SubjectId).Bind(entry.PrunedRev);
+        var names = row.Step() && row.Int64(0) > OperationHeader.FixedLength;
+        row.Reset();
+        if (names)
+        {
+            RetentionRows.Unkept(database.WriterStatements, accountId, entry.Operation.SubjectId, entry.PrunedRev, entry.PrunedRev, time.GetUtcNow() + limits.AttachmentGrace);
         }
     }
 
@@ -210,5 +226,7 @@ internal sealed class SqliteVaultWriter(SqliteDatabase database, Limits limits, 
         public StoredResult? FindResult(ulong opSeq) => VaultResults.Find(statements, accountId, deviceId, opSeq, limits.ResultsPerDevice);
 
         public ulong EnvelopeBytes(Guid subjectId, ulong rev) => VaultQueries.EnvelopeBytes(statements, accountId, subjectId, rev);
+
+        public bool AttachmentComplete(Guid attachmentId) => RetentionRows.IsComplete(statements, accountId, attachmentId);
     }
 }

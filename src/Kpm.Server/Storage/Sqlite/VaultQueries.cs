@@ -9,7 +9,7 @@ namespace Kpm.Server.Storage.Sqlite;
 internal static class VaultQueries
 {
     private const string StateSql = """
-        SELECT generation, key_epoch, head_seq, compacted_seq, chain_hash, items, bytes
+        SELECT generation, key_epoch, head_seq, compacted_seq, chain_hash, items, bytes, attachment_bytes
         FROM vault WHERE account_id = @AccountId
         """;
 
@@ -26,6 +26,7 @@ internal static class VaultQueries
                 ChainHash = row.Blob(4).ToArray(),
                 Items = row.UInt64(5),
                 Bytes = row.UInt64(6),
+                AttachmentBytes = row.UInt64(7),
             }
             : VaultState.Empty;
         row.Reset();

@@ -1,13 +1,17 @@
 namespace Kpm.Server.Vaults.Streams;
 
-/// <summary>When the server is told to stop, its streams say goodbye while Kestrel still serves them.</summary>
-internal sealed class StreamDrain(VaultFeeds feeds, IHostApplicationLifetime lifetime) : IHostedService, IDisposable
+/// <summary>When the server is told to stop, its streams and transfers say goodbye while Kestrel still serves them.</summary>
+internal sealed class StreamDrain(VaultFeeds feeds, Attachments.Transfers transfers, IHostApplicationLifetime lifetime) : IHostedService, IDisposable
 {
     private CancellationTokenRegistration _stopping;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _stopping = lifetime.ApplicationStopping.Register(feeds.Drain);
+        _stopping = lifetime.ApplicationStopping.Register(() =>
+        {
+            feeds.Drain();
+            transfers.Drain();
+        });
         return Task.CompletedTask;
     }
 
