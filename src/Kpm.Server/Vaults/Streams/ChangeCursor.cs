@@ -20,7 +20,8 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
 
     public bool InsideBatch => Seq != Bookmark;
 
-    public bool AtHead => Seq >= Math.Max(feed.Head, _polledHead);
+    /// <summary>Inside an atomic Push there is more, whatever the hints say: a page may have been read between its commit and the word of it.</summary>
+    public bool AtHead => !InsideBatch && Seq >= Math.Max(feed.Head, _polledHead);
 
     /// <summary>Looks at the log itself: heals a hint that was lost.</summary>
     public void Poll() => _polledHead = Math.Max(_polledHead, store.State(accountId).HeadSeq);
