@@ -72,11 +72,17 @@ internal sealed class SqliteDatabase : IDisposable
         try
         {
             connection = OpenWriter(path);
+            SyncRecoveredLog(connection, logger);
             new MigrationRunner(migrations ?? Migration.Embedded(), time, logger).Run(connection, path);
             return new SqliteDatabase(path, lockFile, connection, maxQueuedUnits, writerThread, fatal, logger);
         }
         catch (Exception e)
         {
+            if (connection is not null && StorageFailure.LeavesTheDiskUnknown(e))
+            {
+                LeaveTheLog(connection);
+            }
+
             connection?.Dispose();
             lockFile.Dispose();
             if (e is SqliteException failure)
@@ -155,6 +161,11 @@ internal sealed class SqliteDatabase : IDisposable
         }
 
         WriterStatements.Dispose();
+        if (_writer.IsDead)
+        {
+            LeaveTheLog(_connection);
+        }
+
         _connection.Dispose();
         _lock.Dispose();
     }
@@ -179,28 +190,60 @@ internal sealed class SqliteDatabase : IDisposable
             Mode = SqliteOpenMode.ReadWrite,
             Pooling = false,
         }.ToString());
-        connection.Open();
+        try
+        {
+            connection.Open();
 
-        // Counts for a file that is still empty; it has to come before the journal mode.
-        connection.Execute($"PRAGMA page_size = {PageSize}");
-        if (connection.ExecuteScalar<string>("PRAGMA journal_mode = WAL") != "wal")
+            // Counts for a file that is still empty; it has to come before the journal mode.
+            connection.Execute($"PRAGMA page_size = {PageSize}");
+            if (connection.ExecuteScalar<string>("PRAGMA journal_mode = WAL") != "wal")
+            {
+                throw new StartException($"The database {path} can't be put into WAL mode: its folder is on a file system without shared memory. Use a local disk.");
+            }
+
+            // temp_store: savepoints keep the pages they may have to restore in memory, not in a temporary file.
+            connection.Execute("""
+                PRAGMA synchronous = FULL;
+                PRAGMA wal_autocheckpoint = 0;
+                PRAGMA foreign_keys = ON;
+                PRAGMA temp_store = MEMORY;
+                PRAGMA trusted_schema = OFF;
+                PRAGMA cache_size = -65536;
+                PRAGMA busy_timeout = 1000;
+                """);
+            return connection;
+        }
+        catch
         {
             connection.Dispose();
-            throw new StartException($"The database {path} can't be put into WAL mode: its folder is on a file system without shared memory. Use a local disk.");
+            throw;
         }
-
-        // temp_store: savepoints keep the pages they may have to restore in memory, not in a temporary file.
-        connection.Execute("""
-            PRAGMA synchronous = FULL;
-            PRAGMA wal_autocheckpoint = 0;
-            PRAGMA foreign_keys = ON;
-            PRAGMA temp_store = MEMORY;
-            PRAGMA trusted_schema = OFF;
-            PRAGMA cache_size = -65536;
-            PRAGMA busy_timeout = 1000;
-            """);
-        return connection;
     }
+
+    /// <summary>
+    /// A process that is killed between writing a commit and syncing it leaves a log that the next one reads as committed,
+    /// and that a power loss would still take away. Nobody may be told of it before it is synced; a checkpoint does that
+    /// before it copies anything.
+    /// </summary>
+    private static void SyncRecoveredLog(SqliteConnection connection, ILogger logger)
+    {
+        try
+        {
+            connection.Execute("PRAGMA wal_checkpoint(PASSIVE)");
+        }
+        catch (SqliteException e) when (e.SqliteErrorCode == raw.SQLITE_FULL)
+        {
+            // Synced it was; reads go on from the log.
+            Log.CheckpointFailed(logger, e);
+        }
+    }
+
+    /// <summary>
+    /// After a failed sync the kernel may have dropped pages of the log that this connection takes for written; the checkpoint
+    /// that closing brings would copy whatever stands there now into the database.
+    /// </summary>
+    private static void LeaveTheLog(SqliteConnection connection) =>
+        raw.sqlite3_db_config(connection.Handle!, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
 
     private static string Explain(SqliteException failure, string path) => failure.SqliteErrorCode switch
     {

@@ -105,6 +105,9 @@ internal sealed class WriterThread : IDisposable
         _arrived.Dispose();
     }
 
+    /// <summary>A sync has failed: what the disk holds is unknown.</summary>
+    internal bool IsDead => _dead;
+
     /// <summary>Whether a turn would find something to do.</summary>
     internal bool HasWork => Queued > 0;
 
