@@ -4,9 +4,10 @@ from kpm.audit import AuditError, audit_hash, verify_events
 from kpm.client import KpmClient
 from kpm.device import Device
 from kpm.errors import FieldViolation, RpcError
+from kpm.events import OperationError, StreamEnded, VaultEvent, applied
 from kpm.ids import new_id
 from kpm.sync import SyncStream
-from kpm.vault import OperationError, StreamEnded, Vault, VaultEvent, applied
+from kpm.vault import Vault
 
 __all__ = [
     "AuditError",

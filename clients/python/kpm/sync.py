@@ -7,12 +7,21 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
+import grpc
+
+from kpm.errors import RpcError
+from kpm.events import StreamEnded, VaultEvent
 from kpm.v1.vault_pb2 import Operation, OperationResult
-from kpm.v1.vault_service_pb2 import Ack, Hello, Pong, Push, Reauth, RevokedAck, SyncRequest, SyncResponse
-from kpm.vault import StreamEnded, Vault, VaultEvent
+from kpm.v1.vault_service_pb2 import (
+    RESYNC_REASON_COMPACTED, Ack, Hello, Pong, Push, Reauth, RevokedAck, SyncRequest, SyncResponse, Welcome,
+)
+from kpm.vault import Vault
 
 METHOD = "/kpm.v1.VaultService/Sync"
 PROTOCOL_VERSION = 1
+
+CHECKPOINT_DISTANCE = 1000
+"""A device publishes a checkpoint once the head is this far above the newest one."""
 
 
 class SyncStream:
@@ -23,14 +32,18 @@ class SyncStream:
     resumes where the vault's log ends.
     """
 
-    def __init__(self, vault: Vault, timeout: float = 60) -> None:
-        """Opens the stream and waits for the server's Welcome, at most timeout seconds."""
+    def __init__(self, vault: Vault, timeout: float = 60, snapshot: bool = False) -> None:
+        """Opens the stream and waits for the server's Welcome, at most timeout seconds.
+
+        snapshot begins with a snapshot where there is one, though the changes could be replayed.
+        """
         self._vault = vault
         self._outgoing: queue.SimpleQueue[SyncRequest | None] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[VaultEvent | Exception | None] = queue.SimpleQueue()
         self._waiting: dict[str, Future[OperationResult]] = {}
         self._lock = threading.Lock()
-        self._welcomed: Future[None] = Future()
+        self._welcomed: Future[Welcome] = Future()
+        self._checkpoint_seq = 0
         self._ending: StreamEnded | None = None
         self._closed = False
         client, log = vault.client, vault.log
@@ -39,13 +52,15 @@ class SyncStream:
             generation=log.generation if log.seq else 0,
             cursor=log.seq,
             chain_hash=log.chain_hash,
+            snapshot=snapshot,
             proof=vault.device.prove(METHOD, client.session.access_token),
         )
         self._outgoing.put(SyncRequest(hello=hello))
         self._responses = client.vault.Sync(iter(self._outgoing.get, None))
         threading.Thread(target=self._run, name="kpm-sync", daemon=True).start()
         try:
-            self._welcomed.result(timeout)
+            self.welcome = self._welcomed.result(timeout)
+            """Where the vault stood when the stream opened, and whether its quota is nearly used up."""
         except BaseException:
             self.close()
             raise
@@ -111,7 +126,8 @@ class SyncStream:
         if message == "welcome":
             log.welcome(response.welcome.generation, response.welcome.head_seq)
             vault.check_own_operations(response.welcome.last_op_seq)
-            self._welcomed.set_result(None)
+            self._checkpoint_seq = response.welcome.checkpoint_seq
+            self._welcomed.set_result(response.welcome)
         elif message == "changes":
             for event in vault.apply(response.changes):
                 self._events.put(event)
@@ -120,21 +136,48 @@ class SyncStream:
         elif message == "caught_up":
             log.bookmark(response.caught_up.seq)
             self._events.put(VaultEvent("caughtUp", log.seq))
+            self._publish_checkpoint()
         elif message == "op_result":
             with self._lock:
                 future = self._waiting.pop(response.op_result.op_id, None)
             if future:
                 future.set_result(response.op_result)
         elif message == "ping":
-            log.bookmark(response.ping.head_seq)
+            vault.heartbeat(response.ping.head_seq)
             self._outgoing.put(SyncRequest(pong=Pong()))
+        elif message == "snapshot_begin":
+            vault.begin_snapshot(response.snapshot_begin)
+        elif message == "snapshot_rows":
+            vault.add_rows(response.snapshot_rows)
+        elif message == "snapshot_end":
+            for event in vault.end_snapshot(response.snapshot_end):
+                self._events.put(event)
+            self._outgoing.put(SyncRequest(ack=Ack(seq=log.seq)))
         elif message == "token_expiring":
             self._renew()
         elif message == "revoked":
             self._outgoing.put(SyncRequest(revoked_ack=RevokedAck()))
             self._half_close(StreamEnded("revoked"))
+        elif message == "resync_required" and response.resync_required.reason == RESYNC_REASON_COMPACTED:
+            pass  # a snapshot follows
         elif message in ("resync_required", "go_away"):
             self._half_close(StreamEnded(getattr(response, message)))
+
+    def _publish_checkpoint(self) -> None:
+        """At a bookmark: what this device has verified, once enough has come since the newest checkpoint."""
+        vault = self._vault
+        if vault.log.seq - self._checkpoint_seq < CHECKPOINT_DISTANCE or not vault.log.is_current(vault.device.id):
+            return
+        try:
+            self._checkpoint_seq = vault.publish_checkpoint()
+        except RpcError as error:
+            # Busy or out of reach: the next bookmark tries again. Whatever else the server says against its own log
+            # ends the stream.
+            busy = (
+                grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED
+            )
+            if error.code not in busy:
+                raise
 
     def _renew(self) -> None:
         client, device = self._vault.client, self._vault.device

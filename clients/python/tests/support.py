@@ -13,14 +13,20 @@ from uuid import UUID
 
 from kpm import Device, new_id
 from kpm.item.v1.item_pb2 import Item
-from kpm.kpm1 import DirectoryEntry, Enrolment, Header, Kpm1Error, VaultKeys, VaultLog
+from kpm.kpm1 import Checkpoint, DirectoryEntry, Enrolment, Header, Kpm1Error, VaultKeys, VaultLog
+from kpm.kpm1.checkpoint import Leaf, merkle_root
 from kpm.kpm1.directory import seal_directory_entry
 from kpm.kpm1.header import ITEM_SCHEMA, ZERO
 from kpm.kpm1.item import ItemBinding, seal_item
 from kpm.kpm1.keyset import MIN_ITERATIONS, seal_keyset
 from kpm.kpm1.log import EMPTY_CHAIN_HASH, chain_hash
 from kpm.kpm1.primitives import sha256, sign
-from kpm.v1.vault_pb2 import OPERATION_KIND_DEVICE_KEY, OPERATION_KIND_KEYSET, OPERATION_KIND_PUT, Change
+from kpm.kpm1.revocation import seal_revocation
+from kpm.v1.vault_pb2 import (
+    OPERATION_KIND_DELETE, OPERATION_KIND_DEVICE_KEY, OPERATION_KIND_DEVICE_REVOCATION, OPERATION_KIND_KEYSET,
+    OPERATION_KIND_PUT, Change,
+)
+from kpm.v1.vault_service_pb2 import SnapshotBegin
 
 
 @contextlib.contextmanager
@@ -51,7 +57,7 @@ class LogWriter:
         return Header(
             kind=kind, account=self.account, vault=self.account, generation=1, device=device.id,
             op_seq=self._op_seqs.get(device.id, 0) + 1, op_id=new_id(), subject=subject,
-            base_rev=self.revs.get(subject, 0), key_epoch=1, schema=ITEM_SCHEMA if kind == OPERATION_KIND_PUT else 0,
+            base_rev=self.revs.get(subject, 0), key_epoch=self.keys.epoch, schema=ITEM_SCHEMA if kind == OPERATION_KIND_PUT else 0,
             envelope_hash=ZERO, observed_seq=len(self.changes), observed_hash=self._head,
         )
 
@@ -78,13 +84,13 @@ class LogWriter:
         **entry: Any,
     ) -> Change:
         made = DirectoryEntry(
-            enrolment=enrolment, account=self.account, vault=self.account, device=device.id, key_epoch=1,
+            enrolment=enrolment, account=self.account, vault=self.account, device=device.id, key_epoch=self.keys.epoch,
             signing_key=device.signing_key, agreement_key=device.agreement_key,
         )
         if approver:
             made = replace(made, approver=approver.id)
         envelope = seal_directory_entry(
-            replace(made, **entry), directory_key or self.keys.directory_key(1), approver and approver.signing
+            replace(made, **entry), directory_key or self.keys.directory_key(self.keys.epoch), approver and approver.signing
         )
         return self.write(device, OPERATION_KIND_DEVICE_KEY, device.id, envelope)
 
@@ -101,10 +107,44 @@ class LogWriter:
             account=made.account, vault=made.vault, subject=subject, key_epoch=made.key_epoch, schema=made.schema,
             base_rev=made.base_rev, device=made.device,
         )
-        sealed = seal_item(Item(name=name), self.keys.vault_key(1), binding)
+        sealed = seal_item(Item(name=name), self.keys.vault_key(self.keys.epoch), binding)
         return self.write(
             device, OPERATION_KIND_PUT, subject, sealed.envelope, commitment=sealed.commitment, **header
         )
+
+    def revoke(
+        self, author: Device, device: UUID, directory_key: bytes | None = None, vault: UUID | None = None
+    ) -> Change:
+        """Ends a device's part in the log."""
+        key = directory_key or self.keys.directory_key(self.keys.epoch)
+        envelope = seal_revocation(self.account, vault or self.account, device, key)
+        return self.write(author, OPERATION_KIND_DEVICE_REVOCATION, new_id(), envelope)
+
+    def rekey(self, device: Device) -> Change:
+        """Gives the vault the keys of the next epoch."""
+        self.keys = self.keys.next()
+        return self.put_keyset(device)
+
+    def snapshot(self, author: Device, as_of: int | None = None, **edit: Any) -> tuple[SnapshotBegin, list[Change]]:
+        """The snapshot at a seq; edit has what its checkpoint says instead of what would be right."""
+        as_of = len(self.changes) if as_of is None else as_of
+        newest = {change.subject_id: change for change in self.changes[:as_of]}
+        replaced = {change.subject_id for change in self.changes[as_of:]}
+        rows = [copy.deepcopy(row) for row in sorted(newest.values(), key=lambda row: row.seq)]
+        for row in rows:
+            if row.subject_id in replaced and row.kind != OPERATION_KIND_DELETE:
+                row.envelope, row.superseded = b"", True
+        head = EMPTY_CHAIN_HASH
+        for change in self.changes[:as_of]:
+            head = chain_hash(head, change.seq, change.header)
+        leaves = [Leaf(UUID(row.subject_id), row.rev, row.seq, sha256(row.header)) for row in rows]
+        checkpoint = Checkpoint(
+            account=self.account, vault=self.account, generation=1, device=author.id, seq=as_of, chain_hash=head,
+            key_epoch=Header.parse(self.changes[as_of - 1].header).key_epoch, leaves=len(rows), root=merkle_root(leaves),
+        )
+        data = replace(checkpoint, **edit).encode()
+        begin = SnapshotBegin(as_of=as_of, checkpoint=data, signature=sign(author.signing, data), rows=len(rows))
+        return begin, rows
 
 
 def history() -> tuple[LogWriter, Device, Device, UUID]:

@@ -12,7 +12,8 @@ import grpc
 
 from kpm import Device, KpmClient, OperationError, StreamEnded, SyncStream, Vault, applied, new_id
 from kpm.item.v1.item_pb2 import Item
-from kpm.kpm1 import Kpm1Error
+from kpm.kpm1 import Checkpoint, Kpm1Error, VaultKeys
+from kpm.kpm1.keyset import seal_keyset
 from kpm.kpm1.log import EMPTY_CHAIN_HASH, chain_hash
 from kpm.kpm1.primitives import verify
 from kpm.proof import proof_bytes
@@ -22,11 +23,12 @@ from kpm.v1.account_service_pb2_grpc import AccountServiceServicer, add_AccountS
 from kpm.v1.session_pb2 import Account, Session
 from kpm.v1.sign_in_pb2 import SignedIn
 from kpm.v1.vault_pb2 import (
-    OPERATION_KIND_KEYSET, REJECTION_REASON_QUOTA_EXCEEDED, Change, Keyset, Operation, OperationResult,
+    OPERATION_KIND_DELETE, OPERATION_KIND_KEYSET, REJECTION_REASON_QUOTA_EXCEEDED, Change, Keyset, Operation, OperationResult,
 )
 from kpm.v1.vault_service_pb2 import (
-    GO_AWAY_REASON_DRAINING, CaughtUp, Changes, GetVaultResponse, GoAway, Ping, PublishDeviceKeyResponse, PushResponse,
-    Revoked, SyncResponse, TokenExpiring, WatchResponse, Welcome,
+    GO_AWAY_REASON_DRAINING, RESYNC_REASON_COMPACTED, CaughtUp, Changes, GetVaultResponse, GoAway, Ping,
+    PublishCheckpointRequest, PublishCheckpointResponse, PublishDeviceKeyResponse, PushResponse, ResyncRequired, Revoked,
+    SnapshotBegin, SnapshotEnd, SnapshotRows, SyncResponse, TokenExpiring, WatchResponse, Welcome,
 )
 from kpm.v1.vault_service_pb2_grpc import VaultServiceServicer, add_VaultServiceServicer_to_server
 from support import refused
@@ -45,6 +47,14 @@ class FakeVault(VaultServiceServicer):
         self.on_commit = lambda: None
         self.last_op_seq = 0
         self.refuse = False
+        self.acknowledged: queue.SimpleQueue = queue.SimpleQueue()
+        self.compacted = 0
+        """Changes at or below are gone."""
+        self.checkpoint: PublishCheckpointRequest | None = None
+        self.published: queue.SimpleQueue = queue.SimpleQueue()
+        self.between: list[SyncResponse] = []
+        """What is said between the rows of a snapshot."""
+        self.forged_keyset: bytes | None = None
         self.streams: list[queue.SimpleQueue] = []
         self.lock = threading.RLock()
 
@@ -82,6 +92,38 @@ class FakeVault(VaultServiceServicer):
     def caught_up(self) -> CaughtUp:
         return CaughtUp(seq=len(self.changes))
 
+    def snapshot(self, cursor: int, asked: bool) -> tuple[list[SyncResponse], int]:
+        """The messages of a snapshot where one is due, and where the changes go on."""
+        gone = cursor < self.compacted
+        if not self.checkpoint or not (gone or asked):
+            return [], cursor
+        checkpoint = Checkpoint.parse(self.checkpoint.checkpoint)
+        newest = {change.subject_id: change for change in self.changes[: checkpoint.seq]}
+        shown = self.show(sorted(newest.values(), key=lambda change: change.seq))
+        half = len(shown) // 2
+        begin = SnapshotBegin(
+            as_of=checkpoint.seq, checkpoint=self.checkpoint.checkpoint, signature=self.checkpoint.signature,
+            rows=checkpoint.leaves,
+        )
+        messages = [
+            SyncResponse(snapshot_begin=begin),
+            SyncResponse(snapshot_rows=SnapshotRows(rows=shown[:half])),
+            *self.between,
+            SyncResponse(snapshot_rows=SnapshotRows(rows=shown[half:])),
+            SyncResponse(snapshot_end=SnapshotEnd(as_of=checkpoint.seq)),
+        ]
+        if any(message.WhichOneof("message") == "snapshot_begin" for message in self.between):
+            messages.insert(-2, messages[1])  # it begins anew, so all its rows come
+        if gone:
+            messages.insert(0, SyncResponse(resync_required=ResyncRequired(reason=RESYNC_REASON_COMPACTED)))
+        return messages, checkpoint.seq
+
+    def PublishCheckpoint(self, request, context):
+        self.checkpoint = request
+        seq = Checkpoint.parse(request.checkpoint).seq
+        self.published.put(seq)
+        return PublishCheckpointResponse(newest_seq=seq)
+
     def Push(self, request, context):
         return PushResponse(results=self.commit(request.operations))
 
@@ -94,13 +136,18 @@ class FakeVault(VaultServiceServicer):
         for change in self.changes:
             head = chain_hash(head, change.seq, change.header)
         stored = Keyset(
-            rev=keyset.rev, seq=keyset.seq, header=keyset.header, signature=keyset.signature, keyset=keyset.envelope
+            rev=keyset.rev, seq=keyset.seq, header=keyset.header, signature=keyset.signature,
+            keyset=self.forged_keyset or keyset.envelope,
         )
         return GetVaultResponse(generation=1, head_seq=len(self.changes), chain_hash=head, key_epoch=1, keyset=stored)
 
     def Watch(self, request, context):
         yield WatchResponse(welcome=Welcome(generation=1, head_seq=len(self.changes)))
-        yield WatchResponse(changes=self.after(request.cursor))
+        messages, cursor = self.snapshot(request.cursor, request.snapshot)
+        for message in messages:
+            name = message.WhichOneof("message")
+            yield WatchResponse(**{name: getattr(message, name)})
+        yield WatchResponse(changes=self.after(cursor))
         yield WatchResponse(caught_up=self.caught_up())
 
     def Sync(self, request_iterator, context):
@@ -115,7 +162,9 @@ class FakeVault(VaultServiceServicer):
                 name = request.WhichOneof("message")
                 self.heard.append(name)
                 if name == "hello":
-                    self.welcome(request.hello.cursor, out)
+                    self.welcome(request.hello, out)
+                elif name == "ack":
+                    self.acknowledged.put(request.ack.seq)
                 elif name == "push":
                     for result in self.commit(request.push.operations):
                         out.put(SyncResponse(op_result=result))
@@ -125,10 +174,13 @@ class FakeVault(VaultServiceServicer):
             pass  # the client went away, which ends the stream like its last word does
         out.put(None)
 
-    def welcome(self, cursor: int, out) -> None:
+    def welcome(self, hello, out) -> None:
         with self.lock:
             head = len(self.changes)
             out.put(SyncResponse(welcome=Welcome(version=1, generation=1, head_seq=head, last_op_seq=self.last_op_seq)))
+            messages, cursor = self.snapshot(hello.cursor, hello.snapshot)
+            for message in messages:
+                out.put(message)
             if head > cursor:
                 out.put(SyncResponse(changes=self.after(cursor)))
             out.put(SyncResponse(caught_up=self.caught_up()))
@@ -285,6 +337,124 @@ class SyncTest(unittest.TestCase):
         stream = self.opened(self.created())
         stream.close()
         self.assertIsNone(self.ending(stream))
+
+    def follow(self, vault: Vault, *operations: Operation) -> None:
+        """Pushes operations and reads on to the end of the log."""
+        if operations:
+            for result in vault.push(operations):
+                applied(result)
+        next(event for event in vault.watch() if event.type == "caughtUp")
+
+    def compacted(self) -> tuple[Vault, UUID, UUID]:
+        """An item in two revisions, and one that was deleted."""
+        laptop, kept, gone = self.created(), new_id(), new_id()
+        self.follow(laptop, laptop.put(Item(name="one"), kept), laptop.put(Item(name="bye"), gone))
+        self.follow(laptop, laptop.put(Item(name="two"), kept), laptop.remove(gone))
+        return laptop, kept, gone
+
+    def opened_vault(self, name: str) -> Vault:
+        return Vault.open(self.connected(), Device(name), MAIN_PASSWORD)
+
+    def test_a_device_that_was_away_takes_a_snapshot_once_its_changes_are_gone(self) -> None:
+        laptop, kept, gone = self.compacted()
+        phone = self.opened_vault("phone")
+        self.assertEqual(phone.log.seq, 6)
+        self.follow(laptop, laptop.put(Item(name="three"), kept))
+        self.assertEqual(laptop.publish_checkpoint(), 8)
+        self.follow(laptop, laptop.put(Item(name="new")))
+        self.fake.compacted = 7
+        stream = SyncStream(phone)
+        self.addCleanup(stream.close)
+        seen = []
+        while "caughtUp" not in seen:
+            event = next(stream)
+            seen.append(event.item.name if event.item else event.type)
+        self.assertEqual(seen, ["device", "three", "snapshot", "new", "caughtUp"])
+        self.assertEqual(sorted(item.name for item in phone.items.values()), ["new", "three"])
+        self.assertNotIn(gone, phone.items)
+        self.assertEqual(phone.log.chain_hash, laptop.log.chain_hash)
+        self.assertEqual([self.fake.acknowledged.get(timeout=30) for _ in range(2)], [8, 9])
+        self.assertEqual(applied(stream.push([phone.put(Item(name="four"), kept)])[0]), 10)
+
+    def test_a_new_device_takes_a_snapshot_and_one_that_begins_anew_replaces_the_first(self) -> None:
+        laptop, _, _ = self.compacted()
+        laptop.publish_checkpoint()
+        messages, _ = self.fake.snapshot(0, True)
+        self.fake.between = [messages[0]]
+        phone = self.opened_vault("phone")
+        self.assertEqual(phone.log.chain_hash, laptop.log.chain_hash)
+        self.assertEqual([item.name for item in phone.items.values()], ["two"])
+        self.assertEqual(self.fake.changes[-1].subject_id, str(phone.device.id))
+
+    def test_a_ping_between_the_rows_is_no_bookmark_and_changes_between_them_are_refused(self) -> None:
+        laptop, _, _ = self.compacted()
+        laptop.publish_checkpoint()
+        self.fake.between = [SyncResponse(ping=Ping(head_seq=3))]
+        self.assertEqual(len(self.opened_vault("phone").items), 1)
+        self.fake.between = [SyncResponse(changes=Changes(prev_seq=0, entries=self.fake.changes[:1], last_seq=1))]
+        with refused(self, "SEQ_GAP"):
+            self.opened_vault("tablet")
+
+    def test_a_snapshot_that_lacks_a_row_is_found_out(self) -> None:
+        laptop, _, _ = self.compacted()
+        laptop.publish_checkpoint()
+        self.fake.show = lambda rows: [row for row in rows if row.kind != OPERATION_KIND_DELETE]
+        with refused(self, "SEQ_GAP"):
+            self.opened_vault("phone")
+
+    def test_a_device_publishes_a_checkpoint_once_the_head_is_1000_above_the_newest(self) -> None:
+        laptop = self.created()
+        stream = self.opened(laptop)
+        for _ in range(16):
+            self.assertTrue(self.fake.published.empty())
+            stream.push([laptop.put(Item(name="many")) for _ in range(63)])
+            while laptop.log.seq < len(self.fake.changes):
+                self.until(stream, "caughtUp")
+        self.assertEqual(self.fake.published.get(timeout=60), 1010)
+        self.assertEqual(len(self.opened_vault("phone").items), 1008)
+
+    def test_new_keys_reach_every_device_but_the_revoked_one_from_the_log_and_from_a_snapshot(self) -> None:
+        laptop, kept, _ = self.compacted()
+        phone, away, thief = (self.opened_vault(name) for name in ("phone", "away", "thief"))
+        self.follow(laptop)
+        with refused(self, "PASSWORD_WRONG"):
+            laptop.rekey("another password", [thief.device.id])
+        results = laptop.push(laptop.rekey(MAIN_PASSWORD, [thief.device.id]), atomic=True)
+        self.assertEqual([applied(result) for result in results], [10, 11])
+        self.follow(laptop)
+        self.assertEqual((laptop.keys.epoch, laptop.log.is_current(thief.device.id)), (2, False))
+        self.follow(laptop, laptop.put(Item(name="three"), kept))
+        late = self.opened_vault("late")
+        self.follow(phone)
+        self.assertEqual([vault.items[kept].name for vault in (phone, late)], ["three", "three"])
+        with refused(self, "KEY_EPOCH_UNKNOWN"):
+            self.follow(thief)
+        self.assertEqual((thief.keys.epoch, thief.items[kept].name), (1, "two"))
+        with refused(self, "KEY_EPOCH_UNKNOWN"):
+            thief.put(Item(name="four"), kept)
+
+        self.follow(laptop)
+        laptop.publish_checkpoint()
+        self.fake.compacted = len(self.fake.changes)
+        self.follow(away)
+        self.assertEqual((away.items[kept].name, away.keys.epoch), ("three", 2))
+
+    def test_keys_of_the_servers_making_are_not_taken(self) -> None:
+        laptop, _, _ = self.compacted()
+        phone = self.opened_vault("phone")
+        self.follow(laptop)
+        for result in laptop.push(laptop.rekey(MAIN_PASSWORD), atomic=True):
+            applied(result)
+        self.follow(laptop)
+        laptop.publish_checkpoint()
+        self.fake.compacted = len(self.fake.changes)
+        self.fake.forged_keyset = seal_keyset(
+            account=self.account_id, vault=self.account_id, rev=2, keys=VaultKeys.create().next(), main_password="x",
+            devices=[(phone.device.id, phone.device.agreement.public_key())],
+        )
+        with refused(self, "ENVELOPE_HASH_MISMATCH"):
+            self.follow(phone)
+        self.assertEqual(phone.keys.epoch, 1)
 
 
 if __name__ == "__main__":

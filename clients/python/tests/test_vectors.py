@@ -7,7 +7,7 @@ import unicodedata
 import unittest
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from kpm.item.v1.item_pb2 import Item
+from kpm.kpm1 import attachment
+from kpm.kpm1.checkpoint import Checkpoint, Leaf, merkle_root
 from kpm.kpm1.directory import Enrolment, ParsedEntry, parse_directory_entry, seal_directory_entry
 from kpm.kpm1.error import Kpm1Error, ensure
 from kpm.kpm1.header import Header
@@ -26,8 +28,10 @@ from kpm.kpm1.keyset import (
 )
 from kpm.kpm1.log import VaultLog
 from kpm.kpm1.primitives import gcm_open, gcm_seal, import_public_key, sha256, verify
+from kpm.kpm1.revocation import Revocation, seal_revocation
 from kpm.proof import proof_bytes
-from kpm.v1.vault_pb2 import Change
+from kpm.v1.vault_pb2 import OPERATION_KIND_KEYSET, Change
+from kpm.v1.vault_service_pb2 import SnapshotBegin
 
 FOLDER = Path(__file__).resolve().parents[2] / "testvectors"
 
@@ -305,9 +309,153 @@ class Chain(Subject):
         return log
 
 
+class RevocationVectors(Subject):
+    def accept(self, vector: Vector) -> None:
+        revocation, directory_key = unhex(vector, "revocation", "directory_key")
+        parsed = self.verified(vector, revocation)
+        self.equal([str(parsed.account), str(parsed.vault), str(parsed.device)], [vector[n] for n in ("account", "vault", "device")])
+        self.equal(seal_revocation(parsed.account, parsed.vault, parsed.device, directory_key), revocation)
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        if "flip" in vector:
+            self.verified(first, flipped(first, "revocation", vector["flip"]))
+        else:
+            self.verified(vector, bytes.fromhex(vector["revocation"]))
+
+    @staticmethod
+    def verified(vector: Vector, data: bytes) -> Revocation:
+        parsed = Revocation.parse(data)
+        parsed.verify(vector["key_epoch"], by_epoch({"1": vector["directory_key"]} if vector["key_epoch"] == 1 else {}))
+        return parsed
+
+
+def newest(vector: Vector) -> Vector:
+    """The vector with the account key of the latest epoch."""
+    return {**vector, "account_key": list(vector["account_keys"].values())[-1]}
+
+
+class Rekey(Chain):
+    """A log like those of Chain, where the keys change."""
+
+    def accept(self, vector: Vector) -> None:
+        super().accept(newest(vector))
+        # The device that stays opens the new keys by its wrap.
+        entry = [entry for entry in vector["entries"] if entry["kind"] == OPERATION_KIND_KEYSET][-1]
+        envelope, header = unhex(entry, "envelope", "header")
+        device = vector["device"]
+        keys = open_keyset_as_device(
+            envelope, Header.parse(header), UUID(device["id"]), agreement_key(device["agreement_private"])
+        )
+        self.equal(keys.account_key.hex(), vector["account_keys"][str(keys.epoch)])
+        self.equal({str(epoch): key.vault.hex() for epoch, key in keys.epochs.items()}, vector["vault_keys"])
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        super().refuse(vector, newest(first))
+
+
+class CheckpointVectors(Subject):
+    def accept(self, vector: Vector) -> None:
+        getattr(self, vector["part"])(vector)
+
+    def layout(self, vector: Vector) -> None:
+        data, chain_hash, root = unhex(vector, "checkpoint", "chain_hash", "root")
+        expected = Checkpoint(
+            account=UUID(vector["account"]), vault=UUID(vector["vault"]), generation=int(vector["generation"]),
+            device=UUID(vector["device"]), seq=int(vector["seq"]), chain_hash=chain_hash, key_epoch=vector["key_epoch"],
+            leaves=int(vector["leaf_count"]), root=root,
+        )
+        self.equal(Checkpoint.parse(data), expected)
+        self.equal(expected.encode(), data)
+        verify_signed(vector["signing_key"], data, vector["signature"])
+
+    def tree(self, vector: Vector) -> None:
+        leaves = self.leaves(vector["leaves"])
+        self.equal([leaf.hash.hex() for leaf in leaves], [leaf["leaf"] for leaf in vector["leaves"]])
+        self.equal(merkle_root(leaves).hex(), vector["root"])
+
+    def snapshot(self, vector: Vector) -> None:
+        log = self.received(vector)
+        parsed = Checkpoint.parse(bytes.fromhex(vector["checkpoint"]))
+        self.equal((log.seq, log.key_epoch, log.chain_hash), (parsed.seq, parsed.key_epoch, parsed.chain_hash))
+        # What was received states what was signed, but in the vault's own generation.
+        self.equal(log.checkpoint(parsed.device), replace(parsed, generation=int(vector["generation"])))
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        if vector["part"] == "layout":
+            data = flipped(first, "checkpoint", vector["flip"]) if "flip" in vector else bytes.fromhex(vector["checkpoint"])
+            Checkpoint.parse(data)
+            verify_signed(first["signing_key"], data, first["signature"])
+            return
+        honest = next(positive for positive in load("checkpoint")["positive"] if positive["part"] == "snapshot")
+        rows = [honest["rows"][row - 1] if isinstance(row, int) else row for row in vector.get("rows", honest["rows"])]
+        self.received({**honest, **vector, "rows": rows})
+
+    @staticmethod
+    def leaves(leaves: list[Vector]) -> list[Leaf]:
+        return [
+            Leaf(UUID(leaf["subject"]), int(leaf["rev"]), int(leaf["seq"]), bytes.fromhex(leaf["header_hash"]))
+            for leaf in leaves
+        ]
+
+    @classmethod
+    def received(cls, vector: Vector) -> VaultLog:
+        log = Chain.reader(newest(vector))
+        checkpoint, signature = unhex(vector, "checkpoint", "signature")
+        as_of = int(vector["as_of"])
+        snapshot = log.begin_snapshot(
+            SnapshotBegin(as_of=as_of, checkpoint=checkpoint, signature=signature, rows=int(vector["row_count"]))
+        )
+        for row in vector["rows"]:
+            snapshot.add(change(row))
+        log.end_snapshot(snapshot, as_of)
+        snapshot.check_known(cls.leaves(vector["known"]))
+        return log
+
+
+class Attachment(Subject):
+    """Byte i of the plaintext is i mod 251."""
+
+    def accept(self, vector: Vector) -> None:
+        binding, key, content = self.binding(vector), bytes.fromhex(vector["key"]), self.content(vector)
+        sealed = attachment.seal_attachment(content, binding, key)
+        self.equal(
+            (sealed.chunk_count, str(sealed.length), str(len(sealed.ciphertext)), sealed.sha256.hex()),
+            (vector["chunk_count"], vector["length"], vector["ciphertext_length"], vector["sha256"]),
+        )
+        self.equal(sealed.ciphertext.hex(), vector.get("ciphertext", sealed.ciphertext.hex()))
+        for chunk in vector["chunks"]:
+            index = chunk["index"]
+            self.equal(binding.aad(index, chunk["final"]).hex(), chunk["aad"])
+            self.equal(attachment.chunk_nonce(index).hex(), chunk["nonce"])
+            part = sealed.ciphertext[index * attachment.SEALED_CHUNK :][: attachment.SEALED_CHUNK]
+            self.equal((len(part), part[-16:].hex()), (chunk["size"], chunk["tag"]))
+        keys = attachment.AttachmentKeys(key, sealed.length, sealed.chunk_count)
+        self.equal(attachment.open_attachment(sealed.ciphertext, binding, keys), content)
+
+    def refuse(self, vector: Vector, first: Vector) -> None:
+        of = next(positive for positive in load("attachment")["positive"] if positive["name"] == vector["of"])
+        sealed = attachment.seal_attachment(self.content(of), self.binding(of), bytes.fromhex(of["key"]))
+        put = bytearray(b"".join(sealed.ciphertext[start:end] for start, end in vector["pieces"]))
+        if "flip" in vector:
+            put[vector["flip"]["offset"]] ^= vector["flip"]["xor"]
+        read = {**of, **vector}
+        keys = attachment.AttachmentKeys(bytes.fromhex(read["key"]), int(read["length"]), read["chunk_count"])
+        attachment.open_attachment(bytes(put), self.binding(read), keys)
+
+    @staticmethod
+    def binding(vector: Vector) -> attachment.AttachmentBinding:
+        return attachment.AttachmentBinding(*(UUID(vector[name]) for name in ("account", "vault", "item", "attachment")))
+
+    @staticmethod
+    def content(vector: Vector) -> bytes:
+        length = int(vector["length"])
+        return (bytes(range(251)) * (length // 251 + 1))[:length]
+
+
 SUBJECTS: dict[str, type[Subject]] = {
-    "aad": Aad, "chain": Chain, "directory": Directory, "header": HeaderVectors, "item": ItemVectors, "kdf": Kdf,
-    "keyset": KeysetVectors, "signature": Signature, "wraps": Wraps,
+    "aad": Aad, "attachment": Attachment, "chain": Chain, "checkpoint": CheckpointVectors, "directory": Directory,
+    "header": HeaderVectors, "item": ItemVectors, "kdf": Kdf, "keyset": KeysetVectors, "rekey": Rekey,
+    "revocation": RevocationVectors, "signature": Signature, "wraps": Wraps,
 }
 
 

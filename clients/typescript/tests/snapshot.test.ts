@@ -155,6 +155,19 @@ test("an observation from before the snapshot is accepted, one that falls is not
   );
 });
 
+test("an observation of an entry that this device has seen before the snapshot is checked", async () => {
+  const { writer, laptop, phone, kept } = await history();
+  const log = writer.reader();
+  await read(log, writer.changes.slice(0, 9));
+  await writer.putItem(laptop, newId(), "new");
+  await receive(log, await writer.snapshot(laptop));
+  const other = { hash: new Uint8Array(32).fill(7) };
+  await refused(log.append(await writer.putItem(phone, kept, "forged", { observed: { ...other, seq: 9n } })), "OBSERVATION_MISMATCH");
+  writer.changes.pop();
+  writer.revs.set(kept, 2n);
+  await log.append(await writer.putItem(phone, kept, "third", { observed: { ...other, seq: 10n } }));
+});
+
 test("a replay of what the checkpoint has swallowed is refused", async () => {
   const { writer, laptop } = await history();
   const log = writer.reader();
@@ -268,8 +281,9 @@ test("a snapshot that lacks what this device knows is a rollback", async () => {
   // Another log that the same devices signed: an item that this device has seen is not in it.
   const unseen = await history();
   const fork = unseen.writer.reader();
-  await read(fork, unseen.writer.changes.slice(0, 9));
-  unseen.writer.changes.splice(5, 1);
+  await read(fork, unseen.writer.changes.slice(0, 8));
+  const without = unseen.writer.changes.filter(({ subjectId }) => subjectId !== unseen.deleted);
+  unseen.writer.changes.splice(0, 10, ...without);
   unseen.writer.changes.forEach((change, i) => (change.seq = BigInt(i + 1)));
   const forged = await unseen.writer.snapshot(unseen.laptop, 8);
   await refused(receive(fork, forged), "ROLLBACK");

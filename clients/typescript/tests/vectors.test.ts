@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { ItemSchema } from "../src/gen/kpm/item/v1/item_pb.js";
-import { ChangeSchema } from "../src/gen/kpm/v1/vault_pb.js";
+import { ChangeSchema, OperationKind } from "../src/gen/kpm/v1/vault_pb.js";
 import { kpm1, proofBytes } from "../src/index.js";
 import { itemAad, itemKey, openItemMessage, pad, sealItemWith } from "../src/kpm1/item.js";
 import { accountSubkeys, openEcdhWrap, openEpochWrap, openPasswordWrap, wrapAad, WrapKind } from "../src/kpm1/keyset.js";
@@ -312,7 +312,140 @@ const chain: Subject = {
   },
 };
 
-const subjects: Record<string, Subject> = { aad, chain, directory, header, item, kdf, keyset, signature, wraps };
+async function verifyRevocation(vector: Vector, revocation: Uint8Array): Promise<kpm1.ParsedRevocation> {
+  const parsed = kpm1.parseRevocation(revocation);
+  const known = vector["key_epoch"] === 1 ? { 1: vector["directory_key"] } : {};
+  await kpm1.verifyRevocation(parsed, vector["key_epoch"], byEpoch(known));
+  return parsed;
+}
+
+const revocation: Subject = {
+  async accept(vector) {
+    const { account, vault, device } = await verifyRevocation(vector, bytes(vector["revocation"]));
+    assert.deepEqual([account, vault, device], [vector["account"], vector["vault"], vector["device"]]);
+    assert.equal(hex(await kpm1.sealRevocation({ account, vault, device }, bytes(vector["directory_key"]))), vector["revocation"]);
+  },
+  refuse: (vector, first) =>
+    vector["flip"]
+      ? verifyRevocation(first, flipped(bytes(first["revocation"]), vector["flip"]))
+      : verifyRevocation(vector, bytes(vector["revocation"])),
+};
+
+/** A log like those of `chain`, where the keys change. */
+const rekey: Subject = {
+  async accept(vector) {
+    await chain.accept(newest(vector));
+    // The device that stays opens the new keys by its wrap.
+    const entry = (vector["entries"] as Vector[]).findLast(({ kind }) => kind === OperationKind.KEYSET)!;
+    const { id, agreement_private: scalar } = vector["device"];
+    const keys = await kpm1.openKeysetAsDevice(bytes(entry["envelope"]), kpm1.parseHeader(bytes(entry["header"])), id, await agreementPair(scalar));
+    assert.equal(hex(keys.accountKey), vector["account_keys"][keys.epoch]);
+    assert.deepEqual(Object.fromEntries(keys.epochs.map(({ epoch, vault }) => [epoch, hex(vault)])), vector["vault_keys"]);
+  },
+  refuse: (vector, first) => chain.refuse(vector, newest(first)),
+};
+
+/** The vector with the account key of the latest epoch. */
+const newest = (vector: Vector): Vector => ({ ...vector, account_key: Object.values(vector["account_keys"]).at(-1) });
+
+const leavesOf = (leaves: Vector[]): kpm1.Leaf[] =>
+  leaves.map(({ subject, rev, seq, header_hash }) => ({ subject, rev: BigInt(rev), seq: BigInt(seq), headerHash: bytes(header_hash) }));
+
+async function receive(vector: Vector): Promise<kpm1.VaultLog> {
+  const log = reader(newest(vector));
+  const snapshot = log.beginSnapshot({
+    asOf: BigInt(vector["as_of"]), checkpoint: bytes(vector["checkpoint"]), signature: bytes(vector["signature"]), rows: BigInt(vector["row_count"]),
+  });
+  for (const row of vector["rows"]) {
+    await snapshot.add(change(row));
+  }
+  await log.endSnapshot(snapshot, BigInt(vector["as_of"]));
+  snapshot.checkKnown(leavesOf(vector["known"]));
+  return log;
+}
+
+const checkpoint: Subject = {
+  async accept(vector) {
+    switch (vector["part"]) {
+      case "layout": {
+        const parsed = kpm1.parseCheckpoint(bytes(vector["checkpoint"]));
+        assert.deepEqual(parsed, {
+          account: vector["account"], vault: vector["vault"], generation: BigInt(vector["generation"]), device: vector["device"],
+          seq: BigInt(vector["seq"]), chainHash: bytes(vector["chain_hash"]), keyEpoch: vector["key_epoch"],
+          leaves: BigInt(vector["leaf_count"]), root: bytes(vector["root"]),
+        });
+        assert.equal(hex(kpm1.encodeCheckpoint(parsed)), vector["checkpoint"]);
+        return verifySigned(vector["signing_key"], bytes(vector["checkpoint"]), bytes(vector["signature"]));
+      }
+      case "tree": {
+        const leaves = leavesOf(vector["leaves"]);
+        const expected = (vector["leaves"] as Vector[]).map(({ leaf }) => leaf);
+        assert.deepEqual((await Promise.all(leaves.map(kpm1.leafHash))).map(hex), expected);
+        return assert.equal(hex(await kpm1.merkleRoot(leaves)), vector["root"]);
+      }
+      default: {
+        const log = await receive(vector);
+        const parsed = kpm1.parseCheckpoint(bytes(vector["checkpoint"]));
+        assert.deepEqual([log.seq, log.keyEpoch, log.chainHash], [parsed.seq, parsed.keyEpoch, parsed.chainHash]);
+        // What was received states what was signed, but in the vault's own generation.
+        assert.deepEqual(await log.checkpoint(parsed.device), { ...parsed, generation: BigInt(vector["generation"]) });
+      }
+    }
+  },
+  async refuse(vector, first) {
+    if (vector["part"] === "layout") {
+      const changed = vector["flip"] ? flipped(bytes(first["checkpoint"]), vector["flip"]) : bytes(vector["checkpoint"]);
+      kpm1.parseCheckpoint(changed);
+      return verifySigned(first["signing_key"], changed, bytes(first["signature"]));
+    }
+    const honest = load("checkpoint").positive.find(({ part }) => part === "snapshot")!;
+    const rows = vector["rows"]?.map((row: number | Vector) => (typeof row === "number" ? honest["rows"][row - 1] : row));
+    return receive({ ...honest, ...vector, rows: rows ?? honest["rows"] });
+  },
+};
+
+const attachmentBinding = ({ account, vault, item: itemId, attachment: id }: Vector) => ({ account, vault, item: itemId, attachment: id });
+
+/** The plaintext of the attachments' vectors. */
+const counting = (length: string) => Uint8Array.from({ length: Number(length) }, (_, i) => i % 251);
+
+const attachment: Subject = {
+  async accept(vector) {
+    const [binding, key, content] = [attachmentBinding(vector), bytes(vector["key"]), counting(vector["length"])];
+    const sealed = await kpm1.sealAttachment(content, binding as kpm1.AttachmentBinding, key);
+    assert.deepEqual(
+      [sealed.chunkCount, String(sealed.length), String(sealed.ciphertext.length), hex(sealed.sha256)],
+      [vector["chunk_count"], vector["length"], vector["ciphertext_length"], vector["sha256"]],
+    );
+    if (vector["ciphertext"] !== undefined) {
+      assert.equal(hex(sealed.ciphertext), vector["ciphertext"]);
+    }
+    for (const { index, final, aad: expected, nonce, size, tag } of vector["chunks"]) {
+      assert.equal(hex(kpm1.chunkAad(binding as kpm1.AttachmentBinding, index, final)), expected);
+      assert.equal(hex(kpm1.chunkNonce(index)), nonce);
+      const chunk = sealed.ciphertext.subarray(index * kpm1.sealedChunk, (index + 1) * kpm1.sealedChunk);
+      assert.deepEqual([chunk.length, hex(chunk.subarray(-16))], [size, tag]);
+    }
+    const { chunkCount, length } = sealed;
+    assert.deepEqual(await kpm1.openAttachment(sealed.ciphertext, binding as kpm1.AttachmentBinding, { key, length, chunkCount }), content);
+  },
+  async refuse(vector) {
+    const of = load("attachment").positive.find(({ name }) => name === vector["of"])!;
+    const { ciphertext } = await kpm1.sealAttachment(counting(of["length"]), attachmentBinding(of) as kpm1.AttachmentBinding, bytes(of["key"]));
+    const pieces = (vector["pieces"] as [number, number][]).map(([from, to]) => ciphertext.subarray(from, to));
+    const put = Uint8Array.from(Buffer.concat(pieces));
+    const read = { ...of, ...vector };
+    return kpm1.openAttachment(
+      vector["flip"] ? flipped(put, vector["flip"]) : put,
+      attachmentBinding(read) as kpm1.AttachmentBinding,
+      { key: bytes(read["key"]), length: Number(read["length"]), chunkCount: read["chunk_count"] },
+    );
+  },
+};
+
+const subjects: Record<string, Subject> = {
+  aad, attachment, chain, checkpoint, directory, header, item, kdf, keyset, rekey, revocation, signature, wraps,
+};
 
 for (const [name, subject] of Object.entries(subjects)) {
   const { positive, negative } = load(name);

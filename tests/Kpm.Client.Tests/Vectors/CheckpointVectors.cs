@@ -129,14 +129,14 @@ internal sealed class CheckpointVectors : IDisposable
 
     private void AddSnapshots()
     {
-        JsonObject Positive(string name, IEnumerable<Change> rows, JsonArray known)
+        JsonObject Positive(string name, IEnumerable<Change> rows, JsonArray known, string generation = "1")
         {
             var vector = new JsonObject
             {
                 ["name"] = name,
                 ["part"] = "snapshot",
                 ["account"] = _log.Account.ToString("D"),
-                ["generation"] = "1",
+                ["generation"] = generation,
                 ["account_keys"] = new JsonObject { ["2"] = Hex(_log.Keys.Account.Key) },
                 ["vault_keys"] = new JsonObject { ["1"] = Hex(_log.Keys.Of(1).VaultKey), ["2"] = Hex(_log.Keys.Of(2).VaultKey) },
                 ["directory_keys"] = new JsonObject { ["1"] = Hex(_log.Keys.Of(1).DirectoryKey), ["2"] = Hex(_log.Keys.Of(2).DirectoryKey) },
@@ -159,6 +159,7 @@ internal sealed class CheckpointVectors : IDisposable
         }
 
         _file.Positive.Add(Positive("of which later changes replace an item and the keyset", superseded, []));
+        _file.Positive.Add(Positive("of the generation before a restored backup", _rows, [], "2"));
     }
 
     private void AddRefusedStatements()
@@ -182,7 +183,6 @@ internal sealed class CheckpointVectors : IDisposable
         Changed("checkpoint of another account", Kpm1Error.WrongVault, _checkpoint with { Account = Id("another account") });
         Changed("checkpoint of another vault", Kpm1Error.WrongVault, _checkpoint with { Vault = Id("another account") });
         Changed("checkpoint of a later generation", Kpm1Error.GenerationChanged, _checkpoint with { Generation = 2 });
-        Changed("checkpoint of an earlier generation", Kpm1Error.GenerationChanged, _checkpoint, more: new JsonObject { ["generation"] = "2" });
         Changed("as_of is not the checkpoint's", Kpm1Error.SeqGap, _checkpoint, more: new JsonObject { ["as_of"] = "11" });
         Changed("more rows promised than leaves", Kpm1Error.SeqGap, _checkpoint, more: new JsonObject { ["row_count"] = HeaderVectors.Number((ulong)_rows.Count + 1) });
         Changed("fewer leaves than rows", Kpm1Error.SeqGap, _checkpoint with { Leaves = _checkpoint.Leaves - 1 });

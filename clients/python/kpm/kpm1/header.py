@@ -7,7 +7,10 @@ from uuid import UUID
 
 from kpm.kpm1.primitives import sha256
 from kpm.kpm1.structure import HEADER, MAX_U64, Reader, begin, u16, u32, u64
-from kpm.v1.vault_pb2 import OPERATION_KIND_DELETE, OPERATION_KIND_DEVICE_KEY, OPERATION_KIND_KEYSET, OPERATION_KIND_PUT
+from kpm.v1.vault_pb2 import (
+    OPERATION_KIND_DELETE, OPERATION_KIND_DEVICE_KEY, OPERATION_KIND_DEVICE_REVOCATION, OPERATION_KIND_KEYSET,
+    OPERATION_KIND_PUT,
+)
 
 ITEM_SCHEMA = 1
 """The version of the plaintext schema of items that this client writes."""
@@ -36,7 +39,7 @@ class Header:
     """The author's operation number, at least 1."""
     op_id: UUID
     subject: UUID
-    """The item, the device or the vault, by kind."""
+    """The item, the device or the vault, by kind; a revocation has an id of its own."""
     base_rev: int
     """The subject's revision that the operation was made on."""
     key_epoch: int
@@ -90,7 +93,7 @@ class Header:
         """The header's fields. Raises STRUCTURE_INVALID where the bytes are not well-formed, SUITE_UNKNOWN for another suite."""
         reader = Reader(data, HEADER, "operation header")
         kind = reader.u8()
-        reader.check(OPERATION_KIND_PUT <= kind <= OPERATION_KIND_KEYSET, "is of an unknown kind")
+        reader.check(OPERATION_KIND_PUT <= kind <= OPERATION_KIND_DEVICE_REVOCATION, "is of an unknown kind")
         reader.check(reader.u8() == 0, "has flags")
         account, vault, generation, device = reader.id(), reader.id(), reader.u64(), reader.id()
         op_seq, op_id, subject = reader.u64(), reader.id(), reader.id()
@@ -121,6 +124,8 @@ class Header:
             reader.check(subject == device and base_rev == 0, "is no first entry of its own device")
         elif kind == OPERATION_KIND_KEYSET:
             reader.check(subject == vault, "has a keyset of something else than the vault")
+        elif kind == OPERATION_KIND_DEVICE_REVOCATION:
+            reader.check(base_rev == 0, "is no first entry of a revocation")
         return Header(
             kind=kind, account=account, vault=vault, generation=generation, device=device, op_seq=op_seq, op_id=op_id,
             subject=subject, base_rev=base_rev, key_epoch=key_epoch, schema=schema, envelope_hash=envelope_hash,

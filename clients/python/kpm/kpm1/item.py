@@ -93,7 +93,7 @@ def unpad(padded: bytes) -> bytes:
     return padded[4 : 4 + length]
 
 
-def seal_item(item: Item, vault_key: bytes, binding: ItemBinding) -> SealedItem:
+def seal_item(item: Item, vault_key: bytes, binding: ItemBinding | Header) -> SealedItem:
     """Encrypts an item under the vault key of the binding's epoch."""
     return seal_item_with(item.SerializeToString(), vault_key, binding, secrets.token_bytes(32), secrets.token_bytes(12))
 

@@ -118,6 +118,10 @@ class EcdhWrap:
     nonce: bytes
     wrap: bytes
 
+    def encode(self) -> bytes:
+        """Its bytes in a keyset."""
+        return self.recipient + self.ephemeral + self.nonce + self.wrap
+
 
 @dataclass(frozen=True)
 class EpochWrap:
@@ -230,6 +234,12 @@ class VaultKeys:
         """Fresh keys for a new vault, of epoch 1."""
         account_key = secrets.token_bytes(32)
         return VaultKeys(account_key, {1: EpochKeys(secrets.token_bytes(32), AccountSubkeys.of(account_key).directory)})
+
+    def next(self) -> VaultKeys:
+        """The keys of the next epoch: a new account key and vault key, and those of all epochs before."""
+        account_key = secrets.token_bytes(32)
+        directory = AccountSubkeys.of(account_key).directory
+        return VaultKeys(account_key, {**self.epochs, self.epoch + 1: EpochKeys(secrets.token_bytes(32), directory)})
 
     @staticmethod
     def from_keyset(keyset: Keyset, account_key: bytes) -> VaultKeys:
@@ -346,9 +356,10 @@ def seal_keyset(
     keys: VaultKeys,
     main_password: str,
     iterations: int = DEFAULT_ITERATIONS,
+    recovery_key: ec.EllipticCurvePublicKey | None = None,
     devices: Iterable[tuple[UUID, ec.EllipticCurvePublicKey]] = (),
 ) -> bytes:
-    """The bytes of a new keyset: the vault's keys, wrapped by the main password and to devices.
+    """The bytes of a new keyset: the vault's keys, wrapped by the main password, to a recovery key and to devices.
 
     rev is one more than the keyset that it replaces, 1 for the first.
     """
@@ -356,12 +367,16 @@ def seal_keyset(
     salt, nonce = secrets.token_bytes(32), secrets.token_bytes(12)
     binding = WrapBinding(account=account, vault=vault, key_epoch=keys.epoch, iterations=iterations, salt=salt)
     unlock_key = derive_unlock_key(main_password, salt, iterations)
+    recovery_wrap = b""
+    if recovery_key:
+        recovery_binding = WrapBinding(account=account, vault=vault, key_epoch=keys.epoch)
+        recovery_wrap = seal_ecdh_wrap(WrapKind.RECOVERY, keys.account_key, recovery_binding, recovery_key).encode()
     device_wraps = b""
     recipients = sorted(devices, key=lambda recipient: recipient[0].bytes)
     for device, agreement_key in recipients:
         device_binding = WrapBinding(account=account, vault=vault, key_epoch=keys.epoch, device=device)
         wrap = seal_ecdh_wrap(WrapKind.DEVICE, keys.account_key, device_binding, agreement_key)
-        device_wraps += device.bytes + wrap.recipient + wrap.ephemeral + wrap.nonce + wrap.wrap
+        device_wraps += device.bytes + wrap.encode()
     epoch_wraps = b""
     for epoch, epoch_keys in keys.epochs.items():
         epoch_nonce = secrets.token_bytes(12)
@@ -377,7 +392,7 @@ def seal_keyset(
         salt,
         nonce,
         gcm_seal(unlock_key, nonce, keys.account_key, wrap_aad(WrapKind.PASSWORD, binding)),
-        b"\0",
+        b"\1" + recovery_wrap if recovery_wrap else b"\0",
         u16(len(recipients)),
         device_wraps,
         u16(len(keys.epochs)),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from kpm.kpm1.directory import DirectoryEntry, Enrolment, parse_directory_entry
-from kpm.kpm1.error import Kpm1Error, ensure
+from kpm.kpm1.checkpoint import Checkpoint, merkle_root
+from kpm.kpm1.directory import DirectoryEntry
+from kpm.kpm1.error import ensure
 from kpm.kpm1.header import Header
-from kpm.kpm1.keyset import MIN_ITERATIONS, VaultKeys, check_keyset
-from kpm.kpm1.primitives import import_public_key, sha256, verify
+from kpm.kpm1.keyset import Keyset, VaultKeys, check_keyset
+from kpm.kpm1.primitives import sha256
+from kpm.kpm1.snapshot import Snapshot
+from kpm.kpm1.state import Checked, LogState, VerifiedEntry, subject_of
 from kpm.kpm1.structure import u64
-from kpm.v1.vault_pb2 import (
-    OPERATION_KIND_DELETE, OPERATION_KIND_DEVICE_KEY, OPERATION_KIND_KEYSET, OPERATION_KIND_PUT, Change,
-)
+from kpm.v1.vault_pb2 import OPERATION_KIND_DELETE, OPERATION_KIND_KEYSET, Change
 from kpm.v1.vault_pb2 import Keyset as StoredKeyset
+from kpm.v1.vault_service_pb2 import SnapshotBegin
+
+__all__ = ["EMPTY_CHAIN_HASH", "VaultLog", "VerifiedEntry", "chain_hash"]
 
 EMPTY_CHAIN_HASH = bytes(32)
 """h_0: the chain hash of an empty log."""
@@ -28,47 +29,11 @@ def chain_hash(previous: bytes, seq: int, header: bytes) -> bytes:
     return sha256(previous + u64(seq) + sha256(header))
 
 
-@dataclass(frozen=True)
-class VerifiedEntry:
-    """A change that passed every check."""
-
-    seq: int
-    header: Header
-    envelope: bytes | None
-    """None for a deletion, and where a later revision replaced it."""
-    device: DirectoryEntry | None
-    """The directory entry of a DEVICE_KEY."""
-
-
-@dataclass(frozen=True)
-class _KnownDevice:
-    """A device of the directory, and how far its operations go."""
-
-    entry: DirectoryEntry
-    key: ec.EllipticCurvePublicKey
-    last_op_seq: int
-    last_observed: int
-    last_generation: int
-
-
-@dataclass(frozen=True)
-class _Subject:
-    """A subject's revision in the own copy."""
-
-    of: str
-    rev: int
-    deleted: bool
-
-
-def _subject_of(kind: int) -> str:
-    return {OPERATION_KIND_DEVICE_KEY: "device", OPERATION_KIND_KEYSET: "vault"}.get(kind, "item")
-
-
 class VaultLog:
     """The client's own copy of what an account's log said.
 
-    It takes the entries one by one, from seq 1, and refuses the first that does not fit. After a Kpm1Error the log must
-    not be used any more: store nothing, close the stream, tell the person.
+    It takes the entries one by one, from seq 1 or from a snapshot, and refuses the first that does not fit. After a
+    Kpm1Error the log must not be used any more: store nothing, close the stream, tell the person.
     """
 
     def __init__(
@@ -80,25 +45,24 @@ class VaultLog:
     ) -> None:
         """knows says whether own_device made an operation with these header bytes."""
         self._account = account
-        self._keys = keys
+        self.keys = keys
+        """The vault's keys. Replace them by those of the new epoch where a keyset brings one."""
         self._own_device = own_device
         self._knows = knows
+        self._state = self._new_state()
+        self._base = 0
+        """The seq of the newest snapshot; 0 without one."""
         self._chain = [EMPTY_CHAIN_HASH]
-        self._devices: dict[UUID, _KnownDevice] = {}
-        self._subjects: dict[UUID, _Subject] = {}
-        self._withheld: set[UUID] = set()
-        self._entry_generation = 1
-        self._iterations = MIN_ITERATIONS
-        self._keyset: tuple[int, bytes] | None = None
+        """The hashes of the chain from there on."""
+        self._earlier: list[tuple[int, list[bytes]]] = []
+        """The hashes before it that this device has seen itself: stretches, each with the seq of its first."""
         self.generation = 1
         """The generation of the vault, as the server last told it."""
-        self.key_epoch = 1
-        """The epoch of the vault key."""
 
     @property
     def seq(self) -> int:
         """The last seq that was verified."""
-        return len(self._chain) - 1
+        return self._base + len(self._chain) - 1
 
     @property
     def chain_hash(self) -> bytes:
@@ -106,13 +70,23 @@ class VaultLog:
         return self._chain[-1]
 
     @property
+    def key_epoch(self) -> int:
+        """The epoch of the vault key."""
+        return self._state.key_epoch
+
+    @property
     def devices(self) -> dict[UUID, DirectoryEntry]:
-        """The devices of the directory."""
-        return {device: known.entry for device, known in self._devices.items()}
+        """The devices of the directory, revoked ones included."""
+        return {device: known.entry for device, known in self._state.devices.items()}
+
+    def is_current(self, device: UUID) -> bool:
+        """Whether a device stands in the directory and was not revoked."""
+        known = self._state.devices.get(device)
+        return known is not None and known.revoked_at is None
 
     def rev(self, subject: UUID) -> int:
         """The revision of a subject; 0 where there is none."""
-        known = self._subjects.get(subject)
+        known = self._state.subjects.get(subject)
         return known.rev if known else 0
 
     def welcome(self, generation: int, head: int) -> None:
@@ -133,127 +107,129 @@ class VaultLog:
             "BOOKMARK_INVALID",
             f"the server says that everything up to {seq} was sent, but {self.seq} came last",
         )
-        ensure(not self._withheld, "ENVELOPE_WITHHELD", "an entry came without its content, and none came that replaces it")
+        ensure(
+            not self._state.withheld,
+            "ENVELOPE_WITHHELD",
+            "an entry came without its content, and none came that replaces it",
+        )
 
     def check_chain(self, seq: int, expected: bytes) -> None:
         """Checks the server's chain hash at a seq of the own copy."""
         ensure(
-            seq > self.seq or self._chain[seq] == expected, "CHAIN_MISMATCH", f"the server's log is another one at {seq}"
+            self._hash_at(seq) in (None, expected), "CHAIN_MISMATCH", f"the server's log is another one at {seq}"
         )
 
     def check_keyset(self, stored: StoredKeyset) -> None:
         """Checks that a keyset which came outside the log is the newest of the log, or older than the own copy's."""
+        own = self._state.keyset
         ensure(
-            self._keyset is not None
-            and (stored.seq < self._keyset[0] or (stored.seq, stored.header) == self._keyset),
+            own is not None and (stored.seq < own[0] or (stored.seq, stored.header) == own),
             "CHAIN_MISMATCH",
             "the keyset that the server sent is not the log's",
         )
+
+    def check_signed_keyset(self, stored: StoredKeyset) -> Keyset:
+        """Checks that a keyset which came outside the log was signed by a device of the directory.
+
+        It may be newer than the own copy; once that has caught up, check_keyset tells whether it is the log's.
+        """
+        entry = Change(
+            seq=stored.seq, kind=OPERATION_KIND_KEYSET, subject_id=str(self._account), rev=stored.rev,
+            header=stored.header, signature=stored.signature, envelope=stored.keyset,
+        )
+        header = self._state.check_past(entry, self.generation)
+        ensure(
+            sha256(stored.keyset) == header.envelope_hash,
+            "ENVELOPE_HASH_MISMATCH",
+            "the keyset is not the one that was signed",
+        )
+        return check_keyset(stored.keyset, header, self._state.iterations)
+
+    def check_past(self, entry: Change) -> Header:
+        """Checks an entry that came outside the log, such as an old revision.
+
+        A device signed it, and the log has it as far back as the own copy reaches.
+        """
+        header = self._state.check_past(entry, self.generation)
+        previous, own = self._hash_at(entry.seq - 1), self._hash_at(entry.seq)
+        ensure(
+            entry.seq <= self.seq
+            and (previous is None or own is None or chain_hash(previous, entry.seq, entry.header) == own),
+            "CHAIN_MISMATCH",
+            f"the log has another entry at {entry.seq}",
+        )
+        return header
 
     def append(self, change: Change) -> VerifiedEntry:
         """Verifies the next entry and adds it. The numbers are those of docs/crypto.md, "Log"."""
         seq = self.seq + 1
         ensure(change.seq == seq, "SEQ_GAP", f"entry {change.seq} came where {seq} was due")  # 1
-        header = Header.parse(change.header)  # 2
+        checked = self._state.check(change, self.generation)  # 2 to 8
+        header = checked.header
         ensure(
-            (header.kind, str(header.subject), header.rev) == (change.kind, change.subject_id, change.rev),
-            "HEADER_MISMATCH",
-            "the entry is not what its header says",
-        )  # 3
-        ensure(header.account == header.vault == self._account, "WRONG_VAULT", "the entry is of another vault")  # 4
-        ensure(
-            self._entry_generation <= header.generation <= self.generation,
-            "GENERATION_CHANGED",
-            "the entry is of another generation",
-        )  # 5
-        withheld = self._check_envelope(change, header)  # 6
-        author = self._author(seq, header, change.envelope)  # 7
-        ensure(
-            verify(author.key, change.header, change.signature), "SIGNATURE_INVALID", "the signature is not its author's"
-        )  # 8
-        ensure(header.op_seq > author.last_op_seq, "OP_SEQ_NOT_RISING", "the author's operation number does not rise")  # 9
+            header.op_seq > checked.author.last_op_seq, "OP_SEQ_NOT_RISING", "the author's operation number does not rise"
+        )  # 9
         self._check_revision(header)  # 10
         self._check_epoch(header)  # 11
-        self._check_observation(header, author)  # 12
-        iterations = self._iterations if withheld else self._check_keyset(header, change.envelope)  # 13
+        self._check_observation(checked)  # 12
+        iterations = self._state.check_keyset(checked)  # 13
         ensure(
             header.device != self._own_device or self._knows(change.header),
             "OWN_OPERATION_UNKNOWN",
             "this device did not make the operation: it was cloned, or its key was stolen",
         )  # 14
-        self._add(seq, header, change.header, author, withheld)
-        self._iterations = iterations
-        return VerifiedEntry(
-            seq,
-            header,
-            None if withheld or header.kind == OPERATION_KIND_DELETE else change.envelope,
-            author.entry if header.kind == OPERATION_KIND_DEVICE_KEY else None,
+        self._state.add(checked)
+        self._state.iterations = iterations
+        self._chain.append(chain_hash(self.chain_hash, seq, change.header))
+        return checked.entry
+
+    def begin_snapshot(self, begin: SnapshotBegin) -> Snapshot:
+        """Begins to receive a snapshot, instead of all entries up to its seq."""
+        state = self._new_state()
+        state.iterations = self._state.iterations
+        return Snapshot(begin, state, self.generation)
+
+    def end_snapshot(self, snapshot: Snapshot, as_of: int) -> None:
+        """Verifies the whole of a snapshot and goes on from it. Nothing that the own copy knew may be missing or older."""
+        snapshot.end(as_of)
+        checkpoint, state = snapshot.checkpoint, snapshot.state
+        ensure(
+            checkpoint.seq >= self.seq, "ROLLBACK", f"the snapshot ends at {checkpoint.seq}, the own copy at {self.seq}"
+        )
+        snapshot.check_known(self._state.leaves)
+        self.check_chain(checkpoint.seq, checkpoint.chain_hash)
+        self._state = state
+        self._earlier.append((self._base, self._chain))
+        self._base = checkpoint.seq
+        self._chain = [checkpoint.chain_hash]
+
+    def checkpoint(self, device: UUID) -> Checkpoint:
+        """What a checkpoint of the own copy says; never to be signed inside an atomic Push."""
+        leaves = self._state.leaves
+        return Checkpoint(
+            account=self._account, vault=self._account, generation=self.generation, device=device, seq=self.seq,
+            chain_hash=self.chain_hash, key_epoch=self.key_epoch, leaves=len(leaves), root=merkle_root(leaves),
         )
 
-    def _add(self, seq: int, header: Header, header_bytes: bytes, author: _KnownDevice, withheld: bool) -> None:
-        self._chain.append(chain_hash(self.chain_hash, seq, header_bytes))
-        self._entry_generation = header.generation
-        self.key_epoch = header.key_epoch
-        self._devices[header.device] = replace(
-            author,
-            last_op_seq=header.op_seq,
-            last_observed=header.observed_seq,
-            last_generation=header.generation,
-        )
-        self._subjects[header.subject] = _Subject(
-            _subject_of(header.kind), header.rev, header.kind == OPERATION_KIND_DELETE
-        )
-        if header.kind == OPERATION_KIND_KEYSET:
-            self._keyset = (seq, header_bytes)
-        if withheld:
-            self._withheld.add(header.subject)
-        else:
-            self._withheld.discard(header.subject)
+    def _new_state(self) -> LogState:
+        return LogState(self._account, lambda: self.keys)
+
+    def _hash_at(self, seq: int) -> bytes | None:
+        """The own chain hash at a seq; None where a snapshot has spared the device the entry, and after the copy's end."""
+        for base, chain in ((self._base, self._chain), *self._earlier):
+            if base <= seq < base + len(chain):
+                return chain[seq - base]
+        return None
 
     def _check_head(self, head: int) -> None:
         ensure(head >= self.seq, "ROLLBACK", f"the server's log ends at {head}, the own copy at {self.seq}")
 
-    def _check_envelope(self, change: Change, header: Header) -> bool:
-        """Whether the envelope is missing because a later entry replaced it."""
-        if change.superseded and header.kind in (OPERATION_KIND_PUT, OPERATION_KIND_KEYSET):
-            ensure(not change.envelope, "ENVELOPE_HASH_MISMATCH", "a superseded entry came with an envelope")
-            return True
-        ensure(
-            sha256(change.envelope) == header.envelope_hash,
-            "ENVELOPE_HASH_MISMATCH",
-            "the envelope is not the one that was signed",
-        )
-        return False
-
-    def _author(self, seq: int, header: Header, envelope: bytes) -> _KnownDevice:
-        if header.kind == OPERATION_KIND_DEVICE_KEY:
-            return self._enrolled(seq, header, envelope)
-        author = self._devices.get(header.device)
-        if author is None:
-            raise Kpm1Error("DEVICE_UNKNOWN", "the author is no device of the directory")
-        return author
-
-    def _enrolled(self, seq: int, header: Header, envelope: bytes) -> _KnownDevice:
-        parsed = parse_directory_entry(envelope)
-        entry = parsed.entry
-        ensure(
-            (entry.account, entry.vault, entry.device, entry.key_epoch)
-            == (header.account, header.vault, header.device, header.key_epoch),
-            "HEADER_MISMATCH",
-            "the directory entry is not the one that its header names",
-        )
-        ensure(entry.device not in self._devices, "DEVICE_DUPLICATE", "the device is in the directory already")
-        ensure((entry.enrolment == Enrolment.ROOT) == (seq == 1), "ROOT_INVALID", "the first entry and no other is ROOT")
-        approver = self._devices.get(entry.approver)
-        parsed.verify(approver and approver.key, self._keys.directory_key)
-        return _KnownDevice(entry, import_public_key(entry.signing_key), 0, 0, header.generation)
-
     def _check_revision(self, header: Header) -> None:
-        subject = self._subjects.get(header.subject) or _Subject(_subject_of(header.kind), 0, False)
+        known = self._state.subjects.get(header.subject)
         ensure(
-            header.base_rev == subject.rev
-            and subject.of == _subject_of(header.kind)
-            and not (header.kind == OPERATION_KIND_DELETE and subject.deleted),
+            header.base_rev == (known.rev if known else 0)
+            and (known is None or known.of == subject_of(header.kind))
+            and not (header.kind == OPERATION_KIND_DELETE and known is not None and known.deleted),
             "REV_MISMATCH",
             "the entry was not made on the subject's revision",
         )
@@ -262,21 +238,14 @@ class VaultLog:
         raised = header.kind == OPERATION_KIND_KEYSET and header.key_epoch == self.key_epoch + 1
         ensure(header.key_epoch == self.key_epoch or raised, "EPOCH_MISMATCH", "the entry is of another key epoch")
 
-    def _check_observation(self, header: Header, author: _KnownDevice) -> None:
+    def _check_observation(self, checked: Checked) -> None:
+        header, author = checked.header, checked.author
+        own = self._hash_at(header.observed_seq)
+        # An entry that a snapshot has spared this device can't be checked.
+        known = own == header.observed_hash if own else header.observed_seq < self._base
         ensure(
-            header.observed_seq <= self.seq
-            and self._chain[header.observed_seq] == header.observed_hash
+            known
             and (header.observed_seq >= author.last_observed or header.generation != author.last_generation),
             "OBSERVATION_MISMATCH",
             "the author has seen another log than this one",
         )
-
-    def _check_keyset(self, header: Header, envelope: bytes) -> int:
-        """The number of iterations that the vault has now."""
-        if header.kind != OPERATION_KIND_KEYSET:
-            return self._iterations
-        keyset = check_keyset(envelope, header, self._iterations)
-        # Only the newest account key is at hand; the keyset of an older epoch had another.
-        if keyset.key_epoch == self._keys.epoch:
-            VaultKeys.from_keyset(keyset, self._keys.account_key)
-        return keyset.iterations

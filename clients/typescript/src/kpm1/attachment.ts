@@ -54,7 +54,8 @@ export function chunkAad(binding: AttachmentBinding, index: number, final: boole
     .finish();
 }
 
-const chunkNonce = (index: number): Uint8Array => new Writer().u32(0).u64(BigInt(index)).finish();
+/** The nonce of a chunk. */
+export const chunkNonce = (index: number): Uint8Array => new Writer().u32(0).u64(BigInt(index)).finish();
 
 /** Encrypts one chunk. The key must be the attachment's own: the nonce is no more than the index. */
 export function sealChunk(
@@ -105,13 +106,21 @@ export async function sealAttachment(
   return { ciphertext, sha256: await sha256(ciphertext), key, length: content.length, chunkCount: count };
 }
 
+/** What an item keeps of an attachment. */
+export interface AttachmentKeys {
+  readonly key: Uint8Array;
+  /** Bytes of plaintext. */
+  readonly length: number;
+  readonly chunkCount: number;
+}
+
 /**
- * Refuses a ciphertext that has not the length which the attachment's promises: ATTACHMENT_INVALID.
+ * Refuses a ciphertext that has not the length which the item promises, and a promise that is none: ATTACHMENT_INVALID.
  *
  * @param size bytes of the whole ciphertext
  */
-export function checkAttachmentLength(size: number, { length, chunkCount: count }: { length: number; chunkCount: number }): void {
-  if (length > maxAttachmentLength || count !== chunkCount(length) || size !== sealedLength(length)) {
+export function checkAttachment(size: number, { key, length, chunkCount: count }: AttachmentKeys): void {
+  if (key.length !== 32 || length > maxAttachmentLength || count !== chunkCount(length) || size !== sealedLength(length)) {
     throw new Kpm1Error("ATTACHMENT_INVALID", `an attachment of ${length} bytes has no ciphertext of ${size}`);
   }
 }
@@ -120,9 +129,9 @@ export function checkAttachmentLength(size: number, { length, chunkCount: count 
 export async function openAttachment(
   ciphertext: Uint8Array,
   binding: AttachmentBinding,
-  attachment: { readonly key: Uint8Array; readonly length: number; readonly chunkCount: number },
+  attachment: AttachmentKeys,
 ): Promise<Uint8Array> {
-  checkAttachmentLength(ciphertext.length, attachment);
+  checkAttachment(ciphertext.length, attachment);
   const plain: Uint8Array[] = [];
   for (let index = 0; index < attachment.chunkCount; index++) {
     const sealed = ciphertext.subarray(index * sealedChunk, (index + 1) * sealedChunk);

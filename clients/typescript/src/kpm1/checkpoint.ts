@@ -59,7 +59,8 @@ export function parseCheckpoint(bytes: Uint8Array): Checkpoint {
   reader.check(reader.u32() === 0, "has flags");
   const [leaves, root] = [reader.u64(), reader.bytes(32)];
   reader.end();
-  reader.check(generation >= 1n && seq >= 1n, "has a zero where numbers start at 1");
+  reader.check(generation >= 1n && seq >= 1n && keyEpoch >= 1, "has a zero where numbers start at 1");
+  reader.check(leaves >= 1n && leaves <= seq, "has no leaf, or more than there are entries");
   return { account, vault, generation, device, seq, chainHash, keyEpoch, leaves, root };
 }
 

@@ -29,6 +29,12 @@ export interface VaultLogOptions {
   readonly own?: { readonly device: string; readonly knows: (header: Uint8Array) => boolean };
 }
 
+/** Chain hashes one after the other, the first at `base`. */
+interface Stretch {
+  readonly base: bigint;
+  readonly chain: Uint8Array[];
+}
+
 /**
  * The client's own copy of what an account's log said: it takes the entries one by one, from seq 1 or from a snapshot, and
  * refuses the first that does not fit. After a Kpm1Error the log must not be used any more: store nothing, close the
@@ -39,9 +45,10 @@ export class VaultLog {
   keys: VaultKeys;
   readonly #options: VaultLogOptions;
   #state: LogState;
-  /** The seq of the first hash of the chain: 0, or the seq of the snapshot that the copy begins with. */
-  #base = 0n;
-  #chain: Uint8Array[] = [emptyChainHash];
+  /** The hashes of the chain since the newest snapshot, from its own on; from 0 without one. */
+  #current: Stretch = { base: 0n, chain: [emptyChainHash] };
+  /** Those before it that this device has seen itself. */
+  readonly #earlier: Stretch[] = [];
   #vaultGeneration = 1n;
 
   constructor(options: VaultLogOptions) {
@@ -52,12 +59,12 @@ export class VaultLog {
 
   /** The last seq that was verified. */
   get seq(): bigint {
-    return this.#base + BigInt(this.#chain.length - 1);
+    return this.#current.base + BigInt(this.#current.chain.length - 1);
   }
 
   /** The chain hash at `seq`. */
   get chainHash(): Uint8Array {
-    return this.#chain.at(-1)!;
+    return this.#current.chain.at(-1)!;
   }
 
   /** The generation of the vault, as the server last told it. */
@@ -169,7 +176,7 @@ export class VaultLog {
     ); // 14
     const hash = await chainHash(this.chainHash, seq, change.header);
     await state.add({ ...checked, iterations });
-    this.#chain.push(hash);
+    this.#current.chain.push(hash);
     return checked.entry;
   }
 
@@ -185,25 +192,18 @@ export class VaultLog {
     await snapshot.end(asOf);
     const { checkpoint, state } = snapshot;
     ensure(checkpoint.seq >= this.seq, "ROLLBACK", `the snapshot ends at ${checkpoint.seq}, the own copy at ${this.seq}`);
-    for (const [subject, known] of this.#state.subjects) {
-      const now = state.subjects.get(subject);
-      ensure(
-        now !== undefined && (now.rev > known.rev || (now.rev === known.rev && same(now.headerHash, known.headerHash))),
-        "ROLLBACK",
-        "the snapshot lacks a revision that this device knows",
-      );
-    }
+    snapshot.checkKnown(this.#state.leaves);
     this.checkChain(checkpoint.seq, checkpoint.chainHash);
     this.#state = state;
-    this.#base = checkpoint.seq;
-    this.#chain = [checkpoint.chainHash];
+    this.#earlier.push(this.#current);
+    this.#current = { base: checkpoint.seq, chain: [checkpoint.chainHash] };
   }
 
   /** What a checkpoint of the own copy says; never to be signed inside an atomic Push. */
   async checkpoint(device: string): Promise<Checkpoint> {
     const { seq, chainHash: hash, keyEpoch } = this;
     const { account } = this.#options;
-    const leaves = [...this.#state.subjects].map(([subject, known]) => ({ subject, ...known }));
+    const { leaves } = this.#state;
     return {
       account, vault: account, generation: this.#vaultGeneration, device, seq, chainHash: hash, keyEpoch,
       leaves: BigInt(leaves.length), root: await merkleRoot(leaves),
@@ -214,9 +214,10 @@ export class VaultLog {
     return new LogState(this.#options.account, () => this.keys);
   }
 
-  /** The own chain hash at a seq; undefined before the copy's beginning and after its end. */
+  /** The own chain hash at a seq; undefined where a snapshot has spared the device the entry, and after the copy's end. */
   #hashAt(seq: bigint): Uint8Array | undefined {
-    return seq < this.#base ? undefined : this.#chain[Number(seq - this.#base)];
+    const stretch = [this.#current, ...this.#earlier].find(({ base, chain }) => seq >= base && seq < base + BigInt(chain.length));
+    return stretch?.chain[Number(seq - stretch.base)];
   }
 
   #checkRevision(header: Header): void {
@@ -232,8 +233,8 @@ export class VaultLog {
 
   #checkObservation({ header: { observed, generation }, author }: Checked): void {
     const own = this.#hashAt(observed.seq);
-    // What lies before the snapshot that the copy begins with can't be checked any more.
-    const known = observed.seq < this.#base || (own !== undefined && same(own, observed.hash));
+    // An entry that a snapshot has spared this device can't be checked.
+    const known = own ? same(own, observed.hash) : observed.seq < this.#current.base;
     ensure(
       known && (observed.seq >= author.lastObserved || generation !== author.lastGeneration),
       "OBSERVATION_MISMATCH",

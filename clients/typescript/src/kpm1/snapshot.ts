@@ -1,7 +1,7 @@
 import { OperationKind } from "../gen/kpm/v1/vault_pb.js";
 import type { SnapshotBegin } from "../gen/kpm/v1/vault_service_pb.js";
 import { same } from "./bytes.js";
-import { type Checkpoint, merkleRoot, parseCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, type Leaf, merkleRoot, parseCheckpoint } from "./checkpoint.js";
 import { ensure } from "./error.js";
 import { verify } from "./primitives.js";
 import type { Checked, LogEntry, LogState, VerifiedEntry } from "./state.js";
@@ -72,8 +72,11 @@ export class Snapshot {
   async end(asOf: bigint): Promise<void> {
     const { checkpoint, state } = this;
     ensure(asOf === checkpoint.seq && this.#rows === checkpoint.leaves, "SEQ_GAP", `the snapshot ended after ${this.#rows} rows`);
-    const leaves = [...state.subjects].map(([subject, { rev, seq, headerHash }]) => ({ subject, rev, seq, headerHash }));
-    ensure(same(await merkleRoot(leaves), checkpoint.root), "CHECKPOINT_MISMATCH", "the rows do not add up to the checkpoint's root");
+    ensure(
+      same(await merkleRoot(state.leaves), checkpoint.root),
+      "CHECKPOINT_MISMATCH",
+      "the rows do not add up to the checkpoint's root",
+    );
     const author = state.devices.get(checkpoint.device);
     ensure(author !== undefined, "DEVICE_UNKNOWN", "the checkpoint's author is no device of the directory");
     ensure(author.revokedAt === undefined, "DEVICE_REVOKED", "the checkpoint's author has been revoked");
@@ -86,5 +89,17 @@ export class Snapshot {
       state.iterations = await state.checkKeyset(this.#keyset);
     }
     state.keyEpoch = checkpoint.keyEpoch;
+  }
+
+  /** Refuses a snapshot that lacks a revision which this device knows: ROLLBACK. */
+  checkKnown(known: Iterable<Leaf>): void {
+    for (const { subject, rev, headerHash } of known) {
+      const now = this.state.subjects.get(subject);
+      ensure(
+        now !== undefined && (now.rev > rev || (now.rev === rev && same(now.headerHash, headerHash))),
+        "ROLLBACK",
+        "the snapshot lacks a revision that this device knows",
+      );
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { type Change, OperationKind } from "../gen/kpm/v1/vault_pb.js";
 import { same } from "./bytes.js";
+import type { Leaf } from "./checkpoint.js";
 import { type DirectoryEntry, Enrolment, parseDirectoryEntry, verifyDirectoryEntry } from "./directory.js";
 import { ensure, fail } from "./error.js";
 import { type Header, parseHeader, revOf } from "./header.js";
@@ -87,6 +88,11 @@ export class LogState {
     /** The vault's keys, as far as they are known by now. */
     readonly keys: () => VaultKeys,
   ) {}
+
+  /** A checkpoint's leaves. */
+  get leaves(): Leaf[] {
+    return [...this.subjects].map(([subject, { rev, seq, headerHash }]) => ({ subject, rev, seq, headerHash }));
+  }
 
   /** Rules 2 to 8 of the log for an entry at a seq. */
   async check(change: LogEntry, vaultGeneration: bigint): Promise<Checked> {
