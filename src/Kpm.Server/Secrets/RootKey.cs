@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using Kpm.Server.Storage.Files;
 
 namespace Kpm.Server.Secrets;
 
@@ -25,9 +26,9 @@ internal sealed class RootKey
 
     /// <summary>Reads the key file, or makes it while nothing depends on it yet.</summary>
     /// <exception cref="StartException">The file is missing, damaged or out of reach.</exception>
-    public static RootKey Open(string path, bool isInUse)
+    public static RootKey Open(string path, bool isInUse, IDiskSync disk)
     {
-        var file = new RootKeyFile(path);
+        var file = new RootKeyFile(path, disk);
         try
         {
             var keys = file.Read();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using Kpm.Server.Storage.Files;
 
 namespace Kpm.Server.Secrets;
 
@@ -32,7 +33,7 @@ internal sealed class SealingKeys(IReadOnlyList<SealingKey> keys)
 }
 
 /// <summary>The key file: a line "kpm-root-key-1:" and a line "kpm-sealing-key-N:" for each sealing key, each with 32 bytes in base64.</summary>
-internal sealed class RootKeyFile(string path)
+internal sealed class RootKeyFile(string path, IDiskSync disk)
 {
     public const int KeyBytes = 32;
 
@@ -58,7 +59,10 @@ internal sealed class RootKeyFile(string path)
         return sealing.Zip(sealing.Skip(1)).All(pair => pair.First.Id < pair.Second.Id) ? new RootKeys(root, sealing) : throw Damaged();
     }
 
-    /// <summary>Written aside and renamed, so that a crash leaves the former file or the new one.</summary>
+    /// <summary>
+    /// Written aside and renamed, so that a crash leaves the former file or the new one; durable when it returns, since what
+    /// the database stores next depends on it.
+    /// </summary>
     public void Write(RootKeys keys)
     {
         var text = new StringBuilder().Append(RootPrefix).Append(Convert.ToBase64String(keys.Root)).Append('\n');
@@ -78,10 +82,12 @@ internal sealed class RootKeyFile(string path)
         using (var file = new FileStream(temporary, options))
         {
             file.Write(Encoding.ASCII.GetBytes(text.ToString()));
-            file.Flush(flushToDisk: true);
+            file.Flush();
+            disk.File(file.SafeFileHandle, temporary);
         }
 
         File.Move(temporary, path, overwrite: true);
+        disk.Folder(Path.GetDirectoryName(Path.GetFullPath(path))!);
     }
 
     private SealingKey Parse(string line)

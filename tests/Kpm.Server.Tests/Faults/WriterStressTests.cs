@@ -20,7 +20,7 @@ public sealed class WriterStressTests
     private const int QueuedUnits = 8;
     private const int Pushes = 20;
 
-    /// <summary>A handler that held its thread while it waits would need as many threads; the pool makes one or two a second.</summary>
+    /// <summary>As many as one connection takes, and many more than there are processors.</summary>
     private const int Waiting = 240;
 
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
@@ -90,6 +90,13 @@ public sealed class WriterStressTests
         {
             // The same operation each time, so that their order is of no matter.
             waiting = [.. Enumerable.Range(0, Waiting).Select(_ => server.PushAsync(device, operation))];
+            while (server.Database.Writer.Queued < Waiting)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(10), Cancelled);
+            }
+
+            // A handler that held its thread while it waits would need one each.
+            Assert.True(ThreadPool.ThreadCount < Waiting / 2, $"{ThreadPool.ThreadCount} threads");
 
             // Calls of other kinds, on a connection of their own: all are answered while the pushes wait.
             using var channel = server.NewChannel();

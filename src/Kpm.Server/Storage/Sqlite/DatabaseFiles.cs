@@ -1,3 +1,5 @@
+using Kpm.Server.Storage.Files;
+
 namespace Kpm.Server.Storage.Sqlite;
 
 /// <summary>The files around a database: its folder, its lock and its mode.</summary>
@@ -7,12 +9,12 @@ internal static class DatabaseFiles
 
     /// <summary>Makes folder and file where missing (readable by the owner only) and takes the lock, which is held until disposed.</summary>
     /// <exception cref="StartException">The folder can't be written, or another server holds the lock.</exception>
-    public static FileStream Prepare(string path)
+    public static FileStream Prepare(string path, IDiskSync disk)
     {
         var folder = Path.GetDirectoryName(path)!;
         try
         {
-            CreateFolder(folder);
+            CreateFolder(folder, disk);
             var lockFile = Lock(path, folder);
             try
             {
@@ -31,8 +33,15 @@ internal static class DatabaseFiles
         }
     }
 
-    private static void CreateFolder(string folder)
+    /// <summary>With names that survive a loss of power: SQLite syncs the folder that its files are in, and none above.</summary>
+    private static void CreateFolder(string folder, IDiskSync disk)
     {
+        var missing = new List<string>();
+        for (var above = folder; !Directory.Exists(above); above = Path.GetDirectoryName(above)!)
+        {
+            missing.Add(above);
+        }
+
         if (OperatingSystem.IsWindows())
         {
             Directory.CreateDirectory(folder);
@@ -40,6 +49,11 @@ internal static class DatabaseFiles
         else
         {
             Directory.CreateDirectory(folder, OwnerOnly | UnixFileMode.UserExecute);
+        }
+
+        foreach (var made in missing)
+        {
+            disk.Folder(Path.GetDirectoryName(made)!);
         }
     }
 

@@ -67,7 +67,7 @@ internal sealed class SqliteDatabase : IDisposable
         bool writerThread = true)
     {
         path = Path.GetFullPath(path);
-        var lockFile = DatabaseFiles.Prepare(path);
+        var lockFile = DatabaseFiles.Prepare(path, new Files.DiskSync());
         SqliteConnection? connection = null;
         try
         {

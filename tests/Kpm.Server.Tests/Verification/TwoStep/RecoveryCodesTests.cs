@@ -1,4 +1,5 @@
 using Kpm.Server.Secrets;
+using Kpm.Server.Storage.Files;
 using Kpm.Server.Tests.Storage;
 using Kpm.Server.Verification.TwoStep;
 
@@ -8,7 +9,7 @@ public sealed class RecoveryCodesTests : IDisposable
 {
     private readonly TempFolder _folder = new();
 
-    private RecoveryCodes Codes => new(RootKey.Open(_folder.File("root.key"), isInUse: false));
+    private RecoveryCodes Codes => new(RootKey.Open(_folder.File("root.key"), isInUse: false, new DiskSync()));
 
     public void Dispose() => _folder.Dispose();
 
