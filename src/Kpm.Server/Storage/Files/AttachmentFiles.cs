@@ -200,7 +200,8 @@ internal sealed class AttachmentFiles(string root, IDiskSync sync)
         {
             return await Task.Run(work);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        // The framework says ArgumentOutOfRangeException for EFBIG: a limit on the size of files.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             throw new StorageUnavailableException(e);
         }
