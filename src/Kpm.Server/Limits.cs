@@ -405,6 +405,18 @@ internal sealed record Limits
     /// <summary>After a checkpoint whose count or root was wrong, the vault's next one is looked at only then.</summary>
     public TimeSpan CheckpointRetry { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Entries of the log that one read of a snapshot looks at, superseded ones included.</summary>
+    public int SnapshotEntriesPerRead { get; init; } = 512;
+
+    /// <summary>Changes are kept at least this long, superseded or not: a device that was away for less takes up where it was.</summary>
+    public TimeSpan ChangeRetention { get; init; } = TimeSpan.FromDays(30);
+
+    /// <summary>How often the job looks for logs that can be compacted.</summary>
+    public TimeSpan CompactionInterval { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Entries that must be removable before a log is compacted: each time costs the devices that were away for long a snapshot.</summary>
+    public int CompactionLeast { get; init; } = 100;
+
     /// <summary>Directory entries on a page unless asked otherwise.</summary>
     public int DeviceKeysPageSize { get; init; } = 100;
 

@@ -30,7 +30,7 @@ internal static class Contracts
     };
 
     /// <summary>The device with what its streams tell; a device with a stream is being seen now.</summary>
-    public static Device ToContract(this DeviceRow row, Guid currentDeviceId, DeviceActivity? activity, DateTimeOffset now) => new()
+    public static Device ToContract(this DeviceRow row, Guid currentDeviceId, DeviceActivity? activity, ulong headSeq, DateTimeOffset now) => new()
     {
         DeviceId = row.DeviceId.ToWire(),
         Name = row.Name,
@@ -43,10 +43,14 @@ internal static class Contracts
         RevokedAt = ToContract(row.RevokedAt),
         Online = activity is { Online: true },
         AcknowledgedSeq = activity?.AcknowledgedSeq ?? 0,
+        UnacknowledgedChanges = row.RevokedAt is null ? Lag(headSeq, activity?.AcknowledgedSeq ?? 0) : 0,
         RevocationAcknowledgedAt = ToContract(activity?.RevocationAcknowledgedAt),
         SessionId = row.SessionId?.ToWire() ?? "",
         KeysHeldUntil = row.KeysHeldUntil > now ? ToContract(row.KeysHeldUntil) : null,
     };
+
+    /// <summary>A device that acknowledges while this is told may be ahead of what was read.</summary>
+    private static ulong Lag(ulong headSeq, ulong acknowledgedSeq) => headSeq > acknowledgedSeq ? headSeq - acknowledgedSeq : 0;
 
     private static Timestamp? ToContract(DateTimeOffset? time) => time is { } at ? Timestamp.FromDateTimeOffset(at) : null;
 

@@ -13,9 +13,9 @@ internal sealed class ListDevices(IDeviceStore devices, IDeviceActivity activity
         var caller = context.Caller();
         var size = request.PageSize > 0 ? request.PageSize : limits.DevicesPageSize;
         var rows = await devices.ListAsync(caller.AccountId, Position(pages.Read(request.PageToken, context.Method, caller.AccountId)), size + 1, context.CancellationToken);
-        var (active, now) = (activity.Of(caller.AccountId), time.Now());
+        var (active, headSeq, now) = (activity.Of(caller.AccountId), activity.HeadSeq(caller.AccountId), time.Now());
         var response = new ListDevicesResponse();
-        response.Devices.Add(rows.Take(size).Select(d => d.ToContract(caller.DeviceId, active.GetValueOrDefault(d.DeviceId), now)));
+        response.Devices.Add(rows.Take(size).Select(d => d.ToContract(caller.DeviceId, active.GetValueOrDefault(d.DeviceId), headSeq, now)));
         if (rows.Count > size)
         {
             var last = rows[size - 1];

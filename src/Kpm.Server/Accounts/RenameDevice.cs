@@ -14,7 +14,7 @@ internal sealed class RenameDevice(IDeviceStore devices, IDeviceActivity activit
     {
         var caller = context.Caller();
         var deviceId = Guid.ParseExact(request.DeviceId, "D");
-        var (known, now) = (activity.Of(caller.AccountId).GetValueOrDefault(deviceId), time.Now());
+        var (known, headSeq, now) = (activity.Of(caller.AccountId).GetValueOrDefault(deviceId), activity.HeadSeq(caller.AccountId), time.Now());
         var response = await devices.RenameAsync(
             new DeviceRename
             {
@@ -25,7 +25,7 @@ internal sealed class RenameDevice(IDeviceStore devices, IDeviceActivity activit
                 Entry = new SecurityEntry(new SecurityNote(SecurityEventKind.DeviceRenamed, Actor.Session, deviceId, $"by={caller.DeviceId.ToWire()}")),
                 Request = RequestKey.Of(caller.SessionId, context.Method, request.RequestId, request),
             },
-            row => new RenameDeviceResponse { Device = row.ToContract(caller.DeviceId, known, now) }.ToByteArray(),
+            row => new RenameDeviceResponse { Device = row.ToContract(caller.DeviceId, known, headSeq, now) }.ToByteArray(),
             context.CancellationToken) ?? throw Errors.Of(ErrorReason.NotFound);
         feed.Appended(caller.AccountId);
         return RenameDeviceResponse.Parser.ParseFrom(response);

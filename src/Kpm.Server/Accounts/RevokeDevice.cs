@@ -16,7 +16,7 @@ internal sealed class RevokeDevice(
     {
         var caller = context.Caller();
         var deviceId = Guid.ParseExact(request.DeviceId, "D");
-        var (known, now) = (activity.Of(caller.AccountId).GetValueOrDefault(deviceId), time.Now());
+        var (known, headSeq, now) = (activity.Of(caller.AccountId).GetValueOrDefault(deviceId), activity.HeadSeq(caller.AccountId), time.Now());
         if (deviceId != caller.DeviceId)
         {
             // Who took over a mailbox must not shut out the devices that could still stop it.
@@ -32,7 +32,7 @@ internal sealed class RevokeDevice(
                 Entry = new SecurityEntry(new SecurityNote(SecurityEventKind.DeviceRevoked, Actor.Session, deviceId, $"by={caller.DeviceId.ToWire()}")),
                 Request = RequestKey.Of(caller.SessionId, context.Method, request.RequestId, request),
             },
-            row => new RevokeDeviceResponse { Device = row.ToContract(caller.DeviceId, known is null ? null : known with { Online = false }, now) }.ToByteArray(),
+            row => new RevokeDeviceResponse { Device = row.ToContract(caller.DeviceId, known is null ? null : known with { Online = false }, headSeq, now) }.ToByteArray(),
             context.CancellationToken) ?? throw Errors.Of(ErrorReason.NotFound);
 
         directory.End(result.Ended, RevokedReason.DeviceRevoked);

@@ -4,7 +4,7 @@ namespace Kpm.Server.Administration;
 internal static class AdminProgram
 {
     /// <summary>Every command, as --help shows it; a test compares them with those that are registered.</summary>
-    public static IReadOnlyList<AdminSyntax> Commands { get; } = [AddOperator.Shape, ListOperators.Shape, RemoveOperator.Shape, Secrets.RotateKey.Shape, Secrets.RetireKeys.Shape];
+    public static IReadOnlyList<AdminSyntax> Commands { get; } = [AddOperator.Shape, ListOperators.Shape, RemoveOperator.Shape, Secrets.RotateKey.Shape, Secrets.RetireKeys.Shape, Vaults.VaultsRestored.Shape];
 
     public static bool IsCommand(string[] args) => args.Length > 0 && !args[0].StartsWith('-');
 

@@ -18,6 +18,7 @@ internal sealed class GetUsage(IVaultStore store, Limits limits)
             Bytes = state.TotalBytes,
             MaxBytes = limits.VaultBytes,
             AttachmentBytes = state.AttachmentBytes,
+            NearlyFull = state.IsNearlyFull(limits),
         });
     }
 }

@@ -7,6 +7,9 @@ internal interface IDeviceActivity
 {
     /// <summary>Devices that have a stream open or ever acknowledged something; others are absent.</summary>
     IReadOnlyDictionary<Guid, DeviceActivity> Of(Guid accountId);
+
+    /// <summary>The last seq of the account's log: what each device should have acknowledged.</summary>
+    ulong HeadSeq(Guid accountId);
 }
 
 /// <summary>A device as the vault saw it last.</summary>
@@ -41,4 +44,6 @@ internal sealed class DeviceActivities(IVaultStore store, VaultFeeds feeds) : ID
 
         return devices;
     }
+
+    public ulong HeadSeq(Guid accountId) => store.State(accountId).HeadSeq;
 }

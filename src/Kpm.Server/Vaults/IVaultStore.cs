@@ -55,6 +55,9 @@ internal sealed record StreamStart
     /// <summary>The device's greatest op_seq with a durable result.</summary>
     public required ulong LastOpSeq { get; init; }
 
+    /// <summary>The newest checkpoint; null before the first.</summary>
+    public required StoredCheckpoint? Checkpoint { get; init; }
+
     /// <summary>The chain hash at the cursor; null where the log has no such entry.</summary>
     public required byte[]? ChainHashAtCursor { get; init; }
 }

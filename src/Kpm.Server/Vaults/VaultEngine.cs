@@ -101,7 +101,7 @@ internal static class VaultEngine
         {
             if (operation.OpSeq <= _device.LastOpSeq)
             {
-                _outcomes.Add(Repeat(operation));
+                _outcomes.Add(Tell(Repeat(operation)));
                 return;
             }
 
@@ -113,9 +113,12 @@ internal static class VaultEngine
 
             (_results ??= []).Add(operation.OpSeq, new StoredResult(operation.HeaderHash, outcome));
             _durable.Add(_outcomes.Count);
-            _outcomes.Add(outcome);
+            _outcomes.Add(Tell(outcome));
             _device = _device with { LastOpSeq = operation.OpSeq };
         }
+
+        private Outcome Tell(Outcome outcome) =>
+            outcome.Kind == OutcomeKind.Applied ? outcome with { NearlyFull = _state.IsNearlyFull(limits) } : outcome;
 
         public PushDecision Decision(bool atomic)
         {

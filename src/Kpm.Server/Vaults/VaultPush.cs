@@ -46,7 +46,7 @@ internal abstract class VaultPush
         switch (outcome.Kind)
         {
             case OutcomeKind.Applied:
-                result.Applied = new OperationResult.Types.Applied { Seq = outcome.Seq, Rev = outcome.Rev };
+                result.Applied = new OperationResult.Types.Applied { Seq = outcome.Seq, Rev = outcome.Rev, NearlyFull = outcome.NearlyFull };
                 break;
             case OutcomeKind.Conflict:
                 result.Conflict = new OperationResult.Types.Conflict { Rev = outcome.Rev };

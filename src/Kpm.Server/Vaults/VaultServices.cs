@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Kpm.Server.Accounts;
+using Kpm.Server.Administration;
 using Kpm.Server.Storage.Files;
 using Kpm.Server.Storage.Sqlite;
 using Kpm.Server.Vaults.Attachments;
@@ -18,6 +19,9 @@ internal static class VaultServices
         .AddSingleton<IRevisionStore, SqliteRevisionStore>()
         .AddAttachments()
         .AddSingleton<ICheckpointStore, SqliteCheckpointStore>()
+        .AddSingleton<ISnapshotStore, SqliteSnapshotStore>()
+        .AddSingleton<ICompactionStore, SqliteCompactionStore>()
+        .AddSingleton<IRestorationStore, SqliteRestorationStore>()
         .AddSingleton<CheckpointVerifier>()
         .AddSingleton<IDeviceActivity, DeviceActivities>()
         .AddSingleton<Jitter>(static () => (RandomNumberGenerator.GetInt32(2001) - 1000) / 1000.0)
@@ -39,8 +43,13 @@ internal static class VaultServices
         .AddSingleton<GetAttachmentUpload>()
         .AddSingleton<DownloadAttachment>()
         .AddSingleton<VaultGrpcService>()
+        .AddSingleton<Restoration>()
+        .AddSingleton<IAdminCommand, VaultsRestored>()
+        .AddSingleton<CompactionJob>()
         .AddHostedService<StreamDrain>()
-        .AddHostedService<RetentionSweeper>();
+        .AddHostedService<RetentionSweeper>()
+        .AddHostedService(p => p.GetRequiredService<Restoration>())
+        .AddHostedService(p => p.GetRequiredService<CompactionJob>());
 
     private static IServiceCollection AddAttachments(this IServiceCollection services) => services
         .AddSingleton<IDiskSync, DiskSync>()

@@ -71,6 +71,9 @@ internal enum OutcomeKind
 /// <param name="Reason">Why it was rejected.</param>
 internal readonly record struct Outcome(OutcomeKind Kind, ulong Seq, ulong Rev, RejectionReason Reason)
 {
+    /// <summary>Of an applied operation: the vault is nearly full now. Told with each answer and not stored.</summary>
+    public bool NearlyFull { get; init; }
+
     public static Outcome Applied(ulong seq, ulong rev) => new(OutcomeKind.Applied, seq, rev, RejectionReason.Unspecified);
 
     public static Outcome Conflict(ulong rev) => new(OutcomeKind.Conflict, 0, rev, RejectionReason.Unspecified);

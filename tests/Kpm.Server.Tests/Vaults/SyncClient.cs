@@ -106,6 +106,9 @@ internal sealed class SyncClient : IAsyncDisposable
 
     public Task PushAtomicAsync(params Operation[] operations) => SendAsync(new SyncRequest { Push = new Push { Operations = { operations }, Atomic = true } });
 
+    /// <summary>After a snapshot: the changes go on behind this seq.</summary>
+    public void GoOnAt(ulong seq) => Cursor = seq;
+
     public Task AckAsync() => SendAsync(new SyncRequest { Ack = new Ack { Seq = Cursor } });
 
     public Task CompleteAsync() => _call.RequestStream.CompleteAsync();

@@ -298,20 +298,6 @@ public sealed class SyncTests
         await ResyncAsync(stream, ResyncReason.ChainMismatch, 1);
     }
 
-    [Theory]
-    [InlineData(2, ResyncReason.Unspecified)]
-    [InlineData(1, ResyncReason.Compacted)]
-    public async Task A_cursor_below_what_was_compacted_is_not_resumed(ulong cursor, ResyncReason reason)
-    {
-        await using var server = await TestServer.StartAsync();
-        var device = await server.EnrolAsync();
-        await server.FillAsync(device, 3);
-        await server.Database.WriteAsync(c => c.Execute("UPDATE vault SET compacted_seq = 2"), Token);
-        await using var stream = await SyncClient.OpenAsync(server, device.Session, cursor, VaultSteps.ChainHash(server.Log(device), cursor));
-
-        await ResyncAsync(stream, reason, 4);
-    }
-
     [Fact]
     public async Task G6_a_stream_opens_once_the_log_has_reached_min_seq()
     {

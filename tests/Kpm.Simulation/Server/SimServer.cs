@@ -103,7 +103,7 @@ internal sealed class SimServer(Scheduler scheduler, SimDisk disk, string folder
         _feeds = new VaultFeeds(limits);
         IVaultStore store = BuggyStore.Around(new SqliteVaultStore(_database, _feeds, limits, time), _feeds, bug);
         Jitter jitter = () => (scheduler.Random.NextDouble() * 2) - 1;
-        _context = new StreamContext(store, _feeds, new SecurityFeed(), null!, null!, time, jitter, limits);
+        _context = new StreamContext(store, new SqliteSnapshotStore(_database), _feeds, new SecurityFeed(), null!, null!, time, jitter, limits);
         return true;
     }
 

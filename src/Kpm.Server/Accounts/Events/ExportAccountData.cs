@@ -60,11 +60,11 @@ internal sealed class ExportAccountData(
             yield return new Part { Consent = consent.ToContract() };
         }
 
-        var active = activity.Of(caller.AccountId);
+        var (active, headSeq) = (activity.Of(caller.AccountId), activity.HeadSeq(caller.AccountId));
         await foreach (var device in PagesAsync(
             caller, (DeviceRow? last) => devices.ListAsync(caller.AccountId, last is null ? null : new DevicePosition(last.LinkedAt, last.DeviceId), limits.ExportPageSize, cancellationToken), cancellationToken))
         {
-            yield return new Part { Device = device.ToContract(caller.DeviceId, active.GetValueOrDefault(device.DeviceId), now) };
+            yield return new Part { Device = device.ToContract(caller.DeviceId, active.GetValueOrDefault(device.DeviceId), headSeq, now) };
         }
 
         await foreach (var session in PagesAsync(

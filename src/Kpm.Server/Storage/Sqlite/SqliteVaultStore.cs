@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace Kpm.Server.Storage.Sqlite;
 
 /// <summary>Vaults in SQLite: pushes go through the writer thread, reads run on the caller's.</summary>
-internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds, Limits limits, TimeProvider time) : IVaultStore
+internal sealed partial class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds, Limits limits, TimeProvider time) : IVaultStore
 {
     private readonly SqliteVaultWriter _writer = new(database, limits, time);
     private readonly DurableStates _states = new();
@@ -25,6 +25,7 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
             KeysHeldUntil = session?.KeysHeldUntil,
             LastEventSeq = SqliteSecurityLog.LastSeq(reader.Connection, accountId),
             LastOpSeq = VaultResults.LastOpSeq(reader.Statements, accountId, deviceId),
+            Checkpoint = SqliteCheckpointStore.Newest(reader.Statements, accountId),
             ChainHashAtCursor = cursor == 0 ? new byte[VaultState.HashLength] : VaultQueries.ChainHash(reader.Statements, accountId, cursor),
         };
     });
@@ -45,17 +46,6 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
 
     public IReadOnlyList<DeviceKey> DeviceKeys(Guid accountId, ulong afterSeq, int maxEntries) =>
         database.ReadPrepared(reader => VaultQueries.DeviceKeys(reader.Statements, accountId, afterSeq, maxEntries));
-
-    /// <summary>
-    /// A write to an account's vault that is no Push, but changes what is cached of it. Runs on the writer thread; what it
-    /// throws rolls it back. The task completes once it is durable.
-    /// </summary>
-    public Task<T> ChangeAsync<T>(Guid accountId, Func<PreparedStatements, T> change, CancellationToken cancellationToken)
-    {
-        var unit = new ChangeUnit<T>(accountId, change, this, cancellationToken);
-        database.Write(unit);
-        return unit.Task;
-    }
 
     private const string SaveAcknowledgedSql = """
         INSERT INTO device_progress (account_id, device_id, acknowledged_seq) VALUES (@AccountId, @DeviceId, @Seq)
@@ -132,44 +122,6 @@ internal sealed class SqliteVaultStore(SqliteDatabase database, VaultFeeds feeds
         }
 
         public override void Failed(Exception reason) => push.Refused(reason);
-    }
-
-    /// <summary>A change of a vault that is no Push, as a unit of the writer.</summary>
-    private sealed class ChangeUnit<T>(Guid accountId, Func<PreparedStatements, T> change, SqliteVaultStore store, CancellationToken cancellationToken) : WriteUnit
-    {
-        private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
-        private T _value = default!;
-        private VaultState _state = VaultState.Empty;
-
-        public Task<T> Task => _completion.Task;
-
-        public override void Execute(SqliteConnection connection)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            _value = change(store.Database.WriterStatements);
-            store._writer.Forget(accountId);
-            _state = VaultQueries.State(store.Database.WriterStatements, accountId);
-        }
-
-        public override void RolledBack() => store._writer.Forget(accountId);
-
-        public override void Succeeded()
-        {
-            store._states.Publish(accountId, _state);
-            _completion.SetResult(_value);
-        }
-
-        public override void Failed(Exception reason)
-        {
-            if (reason is OperationCanceledException canceled)
-            {
-                _completion.SetCanceled(canceled.CancellationToken);
-            }
-            else
-            {
-                _completion.SetException(reason);
-            }
-        }
     }
 
     private VaultState ReadState(Guid accountId) => database.ReadPrepared(reader => VaultQueries.State(reader.Statements, accountId));

@@ -188,7 +188,8 @@ internal static class VaultQueries
     private static DateTimeOffset? HeldUntil(Statement row, int column) =>
         row.IsNull(column) ? null : DateTimeOffset.FromUnixTimeMilliseconds(row.Int64(column));
 
-    private static Change ToChange(Statement row) => new()
+    /// <summary>The columns of <see cref="ChangesSql"/>, in their order.</summary>
+    public static Change ToChange(Statement row) => new()
     {
         Seq = row.UInt64(0),
         Kind = (OperationKind)row.Int64(1),

@@ -9,6 +9,7 @@ internal sealed class AckWindow(ulong cursor, Limits limits)
     private Queue<(ulong LastSeq, int Bytes, TimeSpan SentAt)>? _sent;
     private ulong _sentSeq = cursor;
     private ulong _bytes;
+    private ulong _snapshotSeq;
 
     public ulong AcknowledgedSeq { get; private set; } = cursor;
 
@@ -21,7 +22,14 @@ internal sealed class AckWindow(ulong cursor, Limits limits)
     /// <summary>When the oldest unacknowledged change was sent; null with nothing unacknowledged.</summary>
     public TimeSpan? OldestSentAt => _sent is { Count: > 0 } ? _sent.Peek().SentAt : null;
 
-    private ulong Unacknowledged => _sentSeq - AcknowledgedSeq;
+    private ulong Unacknowledged => _sentSeq - Math.Max(AcknowledgedSeq, _snapshotSeq);
+
+    /// <summary>A snapshot was sent whole. It is awaited like a change, but takes no room: its back-pressure was HTTP/2's.</summary>
+    public void SnapshotSent(ulong asOf, TimeSpan now)
+    {
+        (_sent ??= new()).Enqueue((asOf, 0, now));
+        _sentSeq = _snapshotSeq = asOf;
+    }
 
     public void Sent(Changes changes, TimeSpan now)
     {

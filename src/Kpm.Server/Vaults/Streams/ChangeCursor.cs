@@ -26,6 +26,9 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
     /// <summary>Looks at the log itself: heals a hint that was lost.</summary>
     public void Poll() => _polledHead = Math.Max(_polledHead, store.State(accountId).HeadSeq);
 
+    /// <summary>The same way from another seq on, which the client holds everything up to.</summary>
+    public ChangeCursor At(ulong seq) => new(accountId, seq, _polledHead, feed, store, limits);
+
     /// <summary>The next changes; null at the head.</summary>
     /// <param name="maxEntries">At most so many.</param>
     /// <param name="withoutKeys">The wrapped keys are withheld from the stream's session.</param>

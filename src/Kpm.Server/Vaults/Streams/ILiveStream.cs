@@ -21,6 +21,9 @@ internal interface ILiveStream
     /// <summary>The server ends the stream; the device may come back.</summary>
     void End(GoAwayReason reason);
 
+    /// <summary>The vault's generation was raised: the stream says so and ends.</summary>
+    void EndGeneration();
+
     /// <summary>The session is over: nothing of the vault goes to it any more.</summary>
     void Revoke(RevokedReason reason);
 }

@@ -30,6 +30,7 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
     private int _revoked;
     private long _revokedAt;
     private int _ending;
+    private bool _generationEnded;
     private int _eventsNoted;
     private ulong _eventSeq;
     private long _keysHeldUntil;
@@ -63,6 +64,12 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
     /// <summary>Why the server ends the stream, or null.</summary>
     protected GoAwayReason? Ending => Volatile.Read(ref _ending) is var reason and not 0 ? (GoAwayReason)reason : null;
 
+    /// <summary>The vault has another generation than the stream.</summary>
+    protected bool GenerationEnded => Volatile.Read(ref _generationEnded);
+
+    /// <summary>The server ends the stream, with whatever last word.</summary>
+    protected bool IsEnding => Ending is not null || GenerationEnded;
+
     /// <summary>Cancelled when the client does not read what it must, or goes away.</summary>
     protected CancellationToken Aborted => _abort.Token;
 
@@ -76,6 +83,12 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
     public void End(GoAwayReason reason)
     {
         Interlocked.CompareExchange(ref _ending, (int)reason, 0);
+        _signal.Set();
+    }
+
+    public void EndGeneration()
+    {
+        Volatile.Write(ref _generationEnded, true);
         _signal.Set();
     }
 
@@ -208,7 +221,7 @@ internal abstract class LiveStream<TResponse> : ILiveStream, IDisposable
         var now = Now;
         var limit = Revoked is not null
             ? TimeSpan.FromTicks(Volatile.Read(ref _revokedAt)) + _limits.RevocationTimeout
-            : TimeSpan.FromTicks(since) + (Ending is not null ? _limits.DrainTimeout : _limits.StallTimeout);
+            : TimeSpan.FromTicks(since) + (IsEnding ? _limits.DrainTimeout : _limits.StallTimeout);
         if (now < limit)
         {
             Ring(limit - now);

@@ -9,6 +9,7 @@ internal delegate double Jitter();
 /// <summary>What every stream of the server works with.</summary>
 internal sealed record StreamContext(
     IVaultStore Store,
+    ISnapshotStore Snapshots,
     VaultFeeds Feeds,
     SecurityFeed Events,
     SessionDirectory Sessions,

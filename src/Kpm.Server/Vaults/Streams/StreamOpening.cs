@@ -41,9 +41,11 @@ internal static class StreamOpening
         },
         Heartbeat = context.Limits.Heartbeat.ToDuration(),
         ServerTime = context.Time.GetUtcNow().ToTimestamp(),
+        NearlyFull = start.State.IsNearlyFull(context.Limits),
+        CheckpointSeq = start.Checkpoint?.Seq ?? 0,
     };
 
-    /// <summary>Why the client's position can't be resumed; null when it can.</summary>
+    /// <summary>Why the client's position can't be resumed; null when it can. After COMPACTED the stream goes on with a snapshot.</summary>
     public static ResyncRequired? Resync(StreamStart start, ulong generation, ulong cursor, ByteString chainHash)
     {
         var state = start.State;
@@ -57,6 +59,22 @@ internal static class StreamOpening
         };
         return reason is null ? null : new ResyncRequired { Reason = reason.Value, Generation = state.Generation, HeadSeq = state.HeadSeq };
     }
+
+    /// <summary>The snapshot that a stream begins with: because the changes after the cursor are gone, or because the client likes it better.</summary>
+    public static SnapshotCursor? Snapshot(StreamContext context, Guid accountId, StreamStart start, ulong cursor, bool wanted)
+    {
+        if (cursor >= start.State.CompactedSeq && !(wanted && start.Checkpoint?.Seq > cursor))
+        {
+            return null;
+        }
+
+        var checkpoint = start.Checkpoint ?? throw new InvalidOperationException("A compacted vault has no checkpoint.");
+        return new SnapshotCursor(accountId, checkpoint, context.Snapshots, context.Limits);
+    }
+
+    /// <summary>The last word to a stream whose vault has got another generation.</summary>
+    public static ResyncRequired GenerationChanged(VaultState state) =>
+        new() { Reason = ResyncReason.GenerationChanged, Generation = state.Generation, HeadSeq = state.HeadSeq };
 
     public static GoAway GoAway(GoAwayReason reason, Limits limits)
     {

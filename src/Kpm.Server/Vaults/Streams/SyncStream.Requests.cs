@@ -53,7 +53,7 @@ internal sealed partial class SyncStream
                 break;
 
             // After the end was announced, only the receipt still counts.
-            case not SyncRequest.MessageOneofCase.RevokedAck when Revoked is not null || Ending is not null:
+            case not SyncRequest.MessageOneofCase.RevokedAck when Revoked is not null || IsEnding:
                 break;
 
             case SyncRequest.MessageOneofCase.Push:

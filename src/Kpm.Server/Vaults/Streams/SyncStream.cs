@@ -18,6 +18,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
     private readonly Queue<(StreamPush Push, IReadOnlyList<Outcome> Outcomes)> _results = new();
     private AckWindow _window = null!;
     private ChangeCursor _cursor = null!;
+    private SnapshotCursor? _snapshot;
     private TimeSpan _tokenEndsAt;
     private bool _tokenNoticeSent;
     private TimeSpan _pingAt;
@@ -95,8 +96,11 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
         if (StreamOpening.Resync(start, hello.Generation, hello.Cursor, hello.ChainHash) is { } resync)
         {
             await SendAsync(new SyncResponse { ResyncRequired = resync });
-            await FlushAsync();
-            return false;
+            if (resync.Reason != ResyncReason.Compacted)
+            {
+                await FlushAsync();
+                return false;
+            }
         }
 
         lock (_gate)
@@ -106,6 +110,7 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
         }
 
         _cursor = new ChangeCursor(Caller.AccountId, hello.Cursor, start.State.HeadSeq, feed, _context.Store, _context.Limits);
+        _snapshot = StreamOpening.Snapshot(_context, Caller.AccountId, start, hello.Cursor, hello.Snapshot);
         _pingAt = NextPing();
         return true;
     }
@@ -138,7 +143,20 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
 
             if (!_goAwaySent)
             {
-                if (await SendEventsAsync(_context.Store) || await SendChangesAsync())
+                if (await SendEventsAsync(_context.Store))
+                {
+                    continue;
+                }
+
+                if (_snapshot is { } snapshot)
+                {
+                    // One message of it at a time: results, events and pings go between them.
+                    await SendSnapshotAsync(snapshot);
+                    await SendTimelyAsync();
+                    continue;
+                }
+
+                if (await SendChangesAsync())
                 {
                     continue;
                 }
@@ -220,7 +238,12 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
 
     private async ValueTask SendGoAwayAsync()
     {
-        if (!_goAwaySent && Ending is { } ending)
+        if (!_goAwaySent && GenerationEnded)
+        {
+            _goAwaySent = true;
+            await SendAsync(new SyncResponse { ResyncRequired = StreamOpening.GenerationChanged(_context.Store.State(Caller.AccountId)) });
+        }
+        else if (!_goAwaySent && Ending is { } ending)
         {
             _goAwaySent = true;
             await SendAsync(new SyncResponse { GoAway = StreamOpening.GoAway(ending, _context.Limits) });
@@ -247,6 +270,32 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
             {
                 await SendAsync(new SyncResponse { OpResult = VaultPush.ToMessage(push.Operations[i], outcomes[i]) });
             }
+        }
+    }
+
+    private async ValueTask SendSnapshotAsync(SnapshotCursor snapshot)
+    {
+        var step = snapshot.Next(KeysHeld);
+        if (step.Begin is { } begin)
+        {
+            await SendAsync(new SyncResponse { SnapshotBegin = begin });
+        }
+        else if (step.Rows is { } rows)
+        {
+            // Each waits until the client's window takes it: a snapshot may be far larger than what is good to hold in memory.
+            await SendAsync(new SyncResponse { SnapshotRows = rows });
+            await FlushAsync();
+        }
+        else if (step.End is { } end)
+        {
+            lock (_gate)
+            {
+                _window.SnapshotSent(end.AsOf, Now);
+            }
+
+            _cursor = _cursor.At(end.AsOf);
+            _snapshot = null;
+            await SendAsync(new SyncResponse { SnapshotEnd = end });
         }
     }
 

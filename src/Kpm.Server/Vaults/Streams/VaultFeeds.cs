@@ -61,6 +61,15 @@ internal sealed class VaultFeeds(Limits limits) : ISessionEndings
         }
     }
 
+    /// <summary>Told after it is durable that the generation of these accounts' vaults was raised.</summary>
+    public void GenerationRaised(IReadOnlyList<Guid> accounts)
+    {
+        foreach (var stream in accounts.SelectMany(Streams))
+        {
+            stream.EndGeneration();
+        }
+    }
+
     public void SessionEnded(Guid accountId, Guid sessionId, RevokedReason reason) => Revoke(accountId, s => s.SessionId == sessionId, reason);
 
     public void DeviceEnded(Guid accountId, Guid deviceId, RevokedReason reason) => Revoke(accountId, s => s.DeviceId == deviceId, reason);

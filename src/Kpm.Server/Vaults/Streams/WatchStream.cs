@@ -10,7 +10,8 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
     private readonly StreamContext _context;
     private readonly CancellationToken _cancelled;
     private readonly TimeSpan _tokenEndsAt;
-    private ChangeCursor? _cursor;
+    private ChangeCursor _cursor = null!;
+    private SnapshotCursor? _snapshot;
     private TimeSpan _pingAt;
     private bool _caughtUp;
 
@@ -35,7 +36,7 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
             await using var left = _cancelled.UnsafeRegister(static stream => ((WatchStream)stream!).Wake(), this);
             if (await OpenAsync(feed, request))
             {
-                await WriteAsync(_cursor!);
+                await WriteAsync();
             }
         }
         finally
@@ -59,16 +60,20 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
         if (StreamOpening.Resync(start, request.Generation, request.Cursor, request.ChainHash) is { } resync)
         {
             await SendAsync(new WatchResponse { ResyncRequired = resync });
-            await FlushAsync();
-            return false;
+            if (resync.Reason != ResyncReason.Compacted)
+            {
+                await FlushAsync();
+                return false;
+            }
         }
 
         _cursor = new ChangeCursor(Caller.AccountId, request.Cursor, start.State.HeadSeq, feed, _context.Store, _context.Limits);
+        _snapshot = StreamOpening.Snapshot(_context, Caller.AccountId, start, request.Cursor, request.Snapshot);
         _pingAt = NextPing();
         return true;
     }
 
-    private async Task WriteAsync(ChangeCursor cursor)
+    private async Task WriteAsync()
     {
         while (true)
         {
@@ -84,6 +89,13 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
                 End(GoAwayReason.TokenExpired);
             }
 
+            if (GenerationEnded)
+            {
+                await SendAsync(new WatchResponse { ResyncRequired = StreamOpening.GenerationChanged(_context.Store.State(Caller.AccountId)) });
+                await FlushAsync();
+                return;
+            }
+
             if (Ending is { } ending)
             {
                 await SendAsync(new WatchResponse { GoAway = StreamOpening.GoAway(ending, _context.Limits) });
@@ -96,32 +108,63 @@ internal sealed class WatchStream : LiveStream<WatchResponse>
                 continue;
             }
 
-            if (cursor.Next(int.MaxValue, KeysHeld) is { } changes)
+            if (_snapshot is { } snapshot)
             {
-                await SendAsync(new WatchResponse { Changes = changes });
-                _caughtUp &= cursor.AtHead;
+                await SendSnapshotAsync(snapshot);
+                await SendPingAsync();
                 continue;
             }
 
-            await SendBookmarkAsync(cursor);
+            if (_cursor.Next(int.MaxValue, KeysHeld) is { } changes)
+            {
+                await SendAsync(new WatchResponse { Changes = changes });
+                _caughtUp &= _cursor.AtHead;
+                continue;
+            }
+
+            await SendCaughtUpAsync();
+            await SendPingAsync();
             await FlushAsync();
             await WaitAsync(_pingAt < _tokenEndsAt ? _pingAt : _tokenEndsAt);
         }
     }
 
-    private async ValueTask SendBookmarkAsync(ChangeCursor cursor)
+    private async ValueTask SendSnapshotAsync(SnapshotCursor snapshot)
+    {
+        var step = snapshot.Next(KeysHeld);
+        if (step.Begin is { } begin)
+        {
+            await SendAsync(new WatchResponse { SnapshotBegin = begin });
+        }
+        else if (step.Rows is { } rows)
+        {
+            await SendAsync(new WatchResponse { SnapshotRows = rows });
+            await FlushAsync();
+        }
+        else if (step.End is { } end)
+        {
+            _cursor = _cursor.At(end.AsOf);
+            _snapshot = null;
+            await SendAsync(new WatchResponse { SnapshotEnd = end });
+        }
+    }
+
+    private async ValueTask SendCaughtUpAsync()
     {
         if (!_caughtUp)
         {
             _caughtUp = true;
-            await SendAsync(new WatchResponse { CaughtUp = new CaughtUp { Seq = cursor.Bookmark } });
+            await SendAsync(new WatchResponse { CaughtUp = new CaughtUp { Seq = _cursor.Bookmark } });
         }
+    }
 
+    private async ValueTask SendPingAsync()
+    {
         if (Now >= _pingAt)
         {
             _pingAt = NextPing();
-            await SendAsync(new WatchResponse { Ping = new Ping { HeadSeq = cursor.Bookmark } });
-            cursor.Poll();
+            await SendAsync(new WatchResponse { Ping = new Ping { HeadSeq = _cursor.Bookmark } });
+            _cursor.Poll();
             WakeForEvents();
         }
     }

@@ -126,6 +126,10 @@ public sealed class VaultFeedTests
 
         public void End(GoAwayReason reason) => Ended = reason;
 
+        public void EndGeneration()
+        {
+        }
+
         public void Revoke(RevokedReason reason)
         {
         }
