@@ -101,7 +101,11 @@ internal sealed class StreamCall<TRequest, TResponse>(
 
                     _holding = false;
                     reader.AdvanceTo(_unread.Start, _unread.End);
+                    _unread = default;
                 }
+
+                // The wait may be long: a stream that is idle keeps neither the message before nor the buffer it came in.
+                _current = null;
 
                 var result = await reader.ReadAsync(cancellationToken);
                 _unread = result.Buffer;

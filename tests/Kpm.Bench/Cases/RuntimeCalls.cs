@@ -29,6 +29,7 @@ internal sealed class RuntimeCalls : BenchCase
         }
 
         var single = await MeasureAsync(1, 1);
+        context.Report.AddRates(Name, "empty unary call, 1 x 1", single);
         context.Report.Add(new Row
         {
             Id = Name,
@@ -41,7 +42,7 @@ internal sealed class RuntimeCalls : BenchCase
             Goal = Bound.Max(30),
         });
 
-        var (byOurs, byBare) = (await AllocatedAsync(ours, call), await AllocatedAsync(bare, echo));
+        var (byOurs, byBare) = (await ours.Probe.AllocatedAsync(Load(ours, call), cancel), await bare.Probe.AllocatedAsync(Load(bare, echo), cancel));
         context.Report.Add(new Row
         {
             Id = Name,
@@ -52,18 +53,12 @@ internal sealed class RuntimeCalls : BenchCase
             Anchor = $"{byBare:0}",
         });
 
+        Func<Task<LoadResult>> Load(AnchorServer server, RawRequest request) => () => RawLoad.CallsAsync(server.Address, request, 1, 16, empty.Length, duration);
+
         Task<List<(LoadResult Ours, LoadResult Anchor)>> MeasureAsync(int connections, int concurrency) => Paired.MeasureAsync(
             pairs,
             _ => ours.Process.ChargeAsync(() => RawLoad.CallsAsync(ours.Address, call, connections, concurrency, empty.Length, duration)),
             _ => bare.Process.ChargeAsync(() => RawLoad.CallsAsync(bare.Address, echo, connections, concurrency, empty.Length, duration)),
             cancel);
-
-        async Task<double> AllocatedAsync(AnchorServer server, RawRequest request)
-        {
-            var before = await server.Probe.MemoryAsync(collect: false, cancel);
-            var load = await RawLoad.CallsAsync(server.Address, request, 1, 16, empty.Length, duration);
-            var after = await server.Probe.MemoryAsync(collect: false, cancel);
-            return (after.AllocatedBytes - before.AllocatedBytes) / (double)load.Count;
-        }
     }
 }

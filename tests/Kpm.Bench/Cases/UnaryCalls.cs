@@ -69,6 +69,18 @@ internal sealed class UnaryCalls : BenchCase
                 Must = judged ? Bound.Max(60) : null,
                 Goal = judged ? Bound.Max(30) : null,
             });
+
+            var allocated = await server.Probe.AllocatedAsync(() => RawLoad.CallsAsync(server.Address, call, 1, 16, length, duration), cancel);
+            var allocatedBare = await bare.Probe.AllocatedAsync(() => RawLoad.CallsAsync(bare.Address, echo, 1, 16, empty.Length, duration), cancel);
+            context.Report.Add(new Row
+            {
+                Id = Name,
+                What = $"{name}: bytes allocated a call, added",
+                Unit = "bytes",
+                Samples = [allocated - allocatedBare],
+                Ours = $"{allocated:0}",
+                Anchor = $"{allocatedBare:0}",
+            });
         }
     }
 }

@@ -68,11 +68,13 @@ internal sealed class ChildProcess : IAsyncDisposable
     }
 
     /// <summary>Resident memory in bytes.</summary>
-    public long ResidentBytes()
-    {
-        var line = File.ReadLines($"/proc/{Id}/status").First(l => l.StartsWith("VmRSS:", StringComparison.Ordinal));
-        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
-    }
+    public long ResidentBytes() => StatusBytes("VmRSS:");
+
+    /// <summary>The most that was resident since <see cref="ResetPeak"/>.</summary>
+    public long PeakResidentBytes() => StatusBytes("VmHWM:");
+
+    /// <summary>The kernel takes the peak anew from what is resident now.</summary>
+    public void ResetPeak() => File.WriteAllText($"/proc/{Id}/clear_refs", "5");
 
     /// <summary>Runs a load against the process and notes what the process used for it.</summary>
     public async Task<LoadResult> ChargeAsync(Func<Task<LoadResult>> load)
@@ -124,6 +126,12 @@ internal sealed class ChildProcess : IAsyncDisposable
         }
 
         _process.Dispose();
+    }
+
+    private long StatusBytes(string field)
+    {
+        var line = File.ReadLines($"/proc/{Id}/status").First(l => l.StartsWith(field, StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture) * 1024;
     }
 
     private void Keep(string line)

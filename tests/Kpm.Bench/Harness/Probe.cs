@@ -38,6 +38,15 @@ internal sealed class Probe : IDisposable
             int.Parse(numbers[2], CultureInfo.InvariantCulture));
     }
 
+    /// <summary>Bytes that the process allocates for each operation of a load.</summary>
+    public async Task<double> AllocatedAsync(Func<Task<LoadResult>> load, CancellationToken cancel)
+    {
+        var before = await MemoryAsync(collect: false, cancel);
+        var done = await load();
+        var after = await MemoryAsync(collect: false, cancel);
+        return (after.AllocatedBytes - before.AllocatedBytes) / (double)done.Count;
+    }
+
     public void Dispose()
     {
         _reader.Dispose();

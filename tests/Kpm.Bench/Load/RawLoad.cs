@@ -18,6 +18,13 @@ internal static class RawLoad
     public static Task<LoadResult> PingPongAsync(Uri address, RawRequest request, int streams, TimeSpan duration) =>
         OnOwnThreadAsync(() => PingPong(address, request, streams, duration));
 
+    /// <summary>
+    /// Single calls at a steady pace over one connection. One that could not go out in time, since the one before was still
+    /// under way, counts from when it was due.
+    /// </summary>
+    public static Task<LoadResult> PacedCallsAsync(Uri address, RawRequest request, long responseBytes, TimeSpan pace, TimeSpan duration) =>
+        OnOwnThreadAsync(() => PacedCalls(address, request, responseBytes, pace, duration));
+
     /// <summary>Makes one call and returns the length of its response.</summary>
     public static long ResponseBytes(Uri address, RawRequest request)
     {
@@ -88,6 +95,47 @@ internal static class RawLoad
         foreach (var connection in all)
         {
             connection.Dispose();
+        }
+
+        return new LoadResult(log.Count, duration, LatencyLog.MergeSorted([log]));
+    }
+
+    private static LoadResult PacedCalls(Uri address, RawRequest request, long responseBytes, TimeSpan pace, TimeSpan duration)
+    {
+        var log = new LatencyLog(1 << 14);
+        using var connection = new RawConnection(address, request);
+        var done = false;
+        long received = 0;
+        connection.Ended = stream =>
+        {
+            done = true;
+            received = connection.Received(stream);
+        };
+        var step = (long)(pace.TotalSeconds * Stopwatch.Frequency);
+        var due = Stopwatch.GetTimestamp();
+        for (var end = due + (long)(duration.TotalSeconds * Stopwatch.Frequency); due < end; due += step)
+        {
+            var left = due - Stopwatch.GetTimestamp();
+            if (left > 0)
+            {
+                Thread.Sleep(TimeSpan.FromSeconds((double)left / Stopwatch.Frequency));
+            }
+
+            var start = left > 0 ? Stopwatch.GetTimestamp() : due;
+            done = false;
+            connection.Send();
+            connection.Flush();
+            while (!done)
+            {
+                connection.Receive();
+            }
+
+            connection.Flush();
+            log.Add(Stopwatch.GetTimestamp() - start);
+            if (received != responseBytes)
+            {
+                throw new InvalidOperationException($"A response had {received} bytes where {responseBytes} were due.");
+            }
         }
 
         return new LoadResult(log.Count, duration, LatencyLog.MergeSorted([log]));
