@@ -63,12 +63,20 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
 
     private const string DeleteProgressSql = "DELETE FROM device_progress WHERE account_id = @accountId";
 
-    private const string DeleteTrashSql = "DELETE FROM trash WHERE account_id = @accountId";
+    private const string DeleteTrashSql = """
+        DELETE FROM trash WHERE account_id = @accountId AND item_id IN (SELECT item_id FROM trash WHERE account_id = @accountId LIMIT @most)
+        """;
 
-    private const string DeleteRefsSql = "DELETE FROM attachment_ref WHERE account_id = @accountId";
+    private const string DeleteRefsSql = """
+        DELETE FROM attachment_ref WHERE account_id = @accountId AND (attachment_id, subject_id, rev) IN (
+            SELECT attachment_id, subject_id, rev FROM attachment_ref WHERE account_id = @accountId LIMIT @most)
+        """;
 
     // The files have to go too: the job that removes attachments does both.
-    private const string ExpireAttachmentsSql = "UPDATE attachment SET expires_at = 0 WHERE account_id = @accountId";
+    private const string ExpireAttachmentsSql = """
+        UPDATE attachment SET expires_at = 0 WHERE account_id = @accountId AND attachment_id IN (
+            SELECT attachment_id FROM attachment WHERE account_id = @accountId AND expires_at IS NOT 0 LIMIT @most)
+        """;
 
     private const string DeleteVaultSql = "DELETE FROM vault WHERE account_id = @accountId";
 
@@ -228,13 +236,13 @@ internal sealed class SqliteAccountStore(SqliteDatabase database) : IAccountStor
             return false;
         }
 
-        if (connection.Execute(DeleteChangesSql, new { accountId, most }) == 0)
+        if (connection.Execute(DeleteChangesSql, new { accountId, most }) == 0
+            && connection.Execute(DeleteTrashSql, new { accountId, most }) == 0
+            && connection.Execute(DeleteRefsSql, new { accountId, most }) == 0
+            && connection.Execute(ExpireAttachmentsSql, new { accountId, most }) == 0)
         {
             connection.Execute(DeleteResultsSql, new { accountId });
             connection.Execute(DeleteProgressSql, new { accountId });
-            connection.Execute(DeleteTrashSql, new { accountId });
-            connection.Execute(DeleteRefsSql, new { accountId });
-            connection.Execute(ExpireAttachmentsSql, new { accountId });
             connection.Execute(DeleteVaultSql, new { accountId });
             connection.Execute(DeleteRemovedVaultSql, new { accountId });
         }

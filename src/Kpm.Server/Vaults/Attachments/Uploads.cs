@@ -17,8 +17,10 @@ internal sealed class Uploads(
         var turn = await turns.TakeAsync(caller.AccountId, attachmentId, cancellationToken);
         try
         {
-            var begin = new NewAttachment(attachmentId, what.Size, what.Sha256.ToByteArray(), time.Now() + limits.AttachmentUploadLifetime);
-            var row = RowOf(await store.BeginAsync(caller, begin, cancellationToken), what);
+            // Nobody removes the row while the turn is held, so what is there needs no write.
+            var row = store.Find(caller.AccountId, attachmentId) is { } former && former.Size == what.Size && former.Sha256.AsSpan().SequenceEqual(what.Sha256.Span)
+                ? former
+                : await BeginAsync(caller, attachmentId, what, cancellationToken);
             var upload = new Upload(caller, row, turn, store, files, gates, time, limits, logger);
             await upload.OpenAsync(offset);
             return upload;
@@ -45,12 +47,17 @@ internal sealed class Uploads(
             : (whole ? row.Size : 0, false);
     }
 
-    private AttachmentRow RowOf(BeginResult result, AttachmentUpload what) => result.Outcome switch
+    private async Task<AttachmentRow> BeginAsync(Caller caller, Guid attachmentId, AttachmentUpload what, CancellationToken cancellationToken)
     {
-        BeginOutcome.Ready => result.Row!,
-        BeginOutcome.Mismatch => throw Errors.Of(ErrorReason.AttachmentMismatch),
-        BeginOutcome.QuotaExceeded => throw Errors.QuotaExceeded(what.Size, result.BytesInUse, limits.VaultBytes),
-        BeginOutcome.TooManyOpen => throw Errors.RetryAfter(ErrorReason.RateLimited, limits.SweepInterval),
-        _ => throw Errors.Of(ErrorReason.SessionInvalid),
-    };
+        var begin = new NewAttachment(attachmentId, what.Size, what.Sha256.ToByteArray(), time.Now() + limits.AttachmentUploadLifetime);
+        var result = await store.BeginAsync(caller, begin, cancellationToken);
+        return result.Outcome switch
+        {
+            BeginOutcome.Ready => result.Row!,
+            BeginOutcome.Mismatch => throw Errors.Of(ErrorReason.AttachmentMismatch),
+            BeginOutcome.QuotaExceeded => throw Errors.QuotaExceeded(what.Size, result.BytesInUse, limits.VaultBytes),
+            BeginOutcome.TooManyOpen => throw Errors.RetryAfter(ErrorReason.RateLimited, limits.SweepInterval),
+            _ => throw Errors.Of(ErrorReason.SessionInvalid),
+        };
+    }
 }
