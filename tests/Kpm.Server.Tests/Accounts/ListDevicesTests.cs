@@ -1,4 +1,5 @@
 using Kpm.Server.Tests.Hosting;
+using Kpm.Server.Tests.Vaults;
 using Kpm.V1;
 
 namespace Kpm.Server.Tests.Accounts;
@@ -68,5 +69,34 @@ public sealed class ListDevicesTests
         time.Advance(TimeSpan.FromMinutes(3));
 
         Assert.Equal(lastCall, (await server.Accounts.ListDevicesAsync(new ListDevicesRequest(), device.Call)).Devices.Single().LastSeenAt.ToDateTimeOffset());
+    }
+
+    [Fact]
+    public async Task Each_device_shows_how_many_changes_it_has_not_acknowledged()
+    {
+        await using var server = await TestServer.StartAsync();
+        var device = await server.EnrolAsync();
+        var other = await server.EnrolAsync(device.Email);
+        var lost = await server.LinkAsync(device.Email);
+        await server.Accounts.RevokeDeviceAsync(new RevokeDeviceRequest { RequestId = Guid.CreateVersion7().ToString("D"), DeviceId = lost.Session.DeviceId.ToString("D") }, device.Call);
+        await using var stream = await SyncClient.LiveAsync(server, other.Session);
+        await stream.AckAsync();
+        await server.FillAsync(device, 7);
+        await stream.UntilAsync(() => stream.Cursor == 9);
+
+        await Eventually.TrueAsync(() => Lags(server, device) == (9, 7, 0));
+        await stream.AckAsync();
+        await Eventually.TrueAsync(() => Lags(server, device) == (9, 0, 0));
+        await stream.DisposeAsync();
+        await server.FillAsync(device, 1);
+        await Eventually.TrueAsync(() => Lags(server, device) == (10, 1, 0));
+
+        (ulong, ulong, ulong) Lags(TestServer server, VaultDevice by)
+        {
+            var devices = server.Accounts.ListDevices(new ListDevicesRequest(), by.Call).Devices.ToDictionary(d => d.DeviceId, d => d.UnacknowledgedChanges, StringComparer.Ordinal);
+            return (Of(device), Of(other), Of(lost));
+
+            ulong Of(VaultDevice d) => devices[d.Session.DeviceId.ToString("D")];
+        }
     }
 }
