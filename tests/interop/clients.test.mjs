@@ -4,7 +4,7 @@ import { randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { buildTypeScript, root, run, startServer } from "./server.mjs";
+import { buildTypeScript, register, root, run, startServer, typeScript } from "./server.mjs";
 
 let server;
 
@@ -62,37 +62,11 @@ test("the Python example", { timeout: 300_000 }, async () => {
   await assertNoPlainText(server.data);
 });
 
-/** The TypeScript client as it was compiled, with the few things of protobuf that the tests need. */
-async function typeScript() {
-  const compiled = (path) => import(join(root, "clients/typescript/dist", path));
-  const [sdk, items, mail, protobuf] = await Promise.all([
-    compiled("src/index.js"),
-    compiled("src/gen/kpm/item/v1/item_pb.js"),
-    compiled("example/mail.js"),
-    import(join(root, "clients/typescript/node_modules/@bufbuild/protobuf/dist/esm/index.js")),
-  ]);
-  return { ...sdk, ...items, ...mail, create: protobuf.create };
-}
-
-/** A client with an activated account, and its device. */
-async function register({ KpmClient, Device, activationCode }, email, password) {
-  const client = new KpmClient(server.address);
-  const device = await Device.create({ name: "TypeScript" });
-  const offer = await client.accounts.getSignInOptions({ locale: "en-GB" });
-  const { outcome } = await client.accounts.createAccount({
-    email, password, passwordConfirmation: password, region: "GB", language: "en",
-    consentVersion: offer.marketingConsent.version, device: device.info(),
-  });
-  client.connect(outcome.value);
-  await client.verification.activateAccount({ proof: { case: "code", value: await activationCode(server.mail, email) } });
-  return { client, device };
-}
-
 test("TypeScript and Python share a vault", { timeout: 300_000 }, async () => {
   const sdk = await typeScript();
   const { applied, create, ItemSchema, SyncStream, Vault } = sdk;
   const [email, password, mainPassword] = [`both-${randomUUID()}@example.org`, "Share-the-vault-1", "Ein langes Hauptpaßwort ①"];
-  const { client, device } = await register(sdk, email, password);
+  const { client, device } = await register(server, sdk, email, password);
   try {
     const vault = await Vault.create(client, device, mainPassword);
     const stream = await SyncStream.open(vault);
@@ -130,7 +104,7 @@ test("tokens are renewed by proof, and a revoked device's stream ends with a rec
   const sdk = await typeScript();
   const { Device, KpmClient, RpcError, StreamEnded, SyncStream, Vault } = sdk;
   const [email, password] = [`revoke-${randomUUID()}@example.org`, "Revoke-a-device-1"];
-  const { client, device } = await register(sdk, email, password);
+  const { client, device } = await register(server, sdk, email, password);
   const second = new KpmClient(server.address);
   try {
     await Vault.create(client, device, "a main password");

@@ -84,3 +84,29 @@ export async function run(command, args, { cwd, env, input } = {}) {
     child.once("close", (code) => resolve({ code, output }));
   });
 }
+
+/** The TypeScript client as it was compiled, with the few things of protobuf that the tests need. */
+export async function typeScript() {
+  const compiled = (path) => import(join(root, "clients/typescript/dist", path));
+  const [sdk, items, mail, protobuf] = await Promise.all([
+    compiled("src/index.js"),
+    compiled("src/gen/kpm/item/v1/item_pb.js"),
+    compiled("example/mail.js"),
+    import(join(root, "clients/typescript/node_modules/@bufbuild/protobuf/dist/esm/index.js")),
+  ]);
+  return { ...sdk, ...items, ...mail, create: protobuf.create };
+}
+
+/** A client with an activated account, and its device. */
+export async function register(server, { KpmClient, Device, activationCode }, email, password) {
+  const client = new KpmClient(server.address);
+  const device = await Device.create({ name: "TypeScript" });
+  const offer = await client.accounts.getSignInOptions({ locale: "en-GB" });
+  const { outcome } = await client.accounts.createAccount({
+    email, password, passwordConfirmation: password, region: "GB", language: "en",
+    consentVersion: offer.marketingConsent.version, device: device.info(),
+  });
+  client.connect(outcome.value);
+  await client.verification.activateAccount({ proof: { case: "code", value: await activationCode(server.mail, email) } });
+  return { client, device };
+}

@@ -5,7 +5,10 @@ from kpm.client import KpmClient
 from kpm.device import Device
 from kpm.errors import FieldViolation, RpcError
 from kpm.events import OperationError, StreamEnded, VaultEvent, applied
+from kpm.files import Files, SealedFile
+from kpm.history import History, Revision
 from kpm.ids import new_id
+from kpm.support import SupportClient
 from kpm.sync import SyncStream
 from kpm.vault import Vault
 
@@ -13,10 +16,15 @@ __all__ = [
     "AuditError",
     "Device",
     "FieldViolation",
+    "Files",
+    "History",
     "KpmClient",
     "OperationError",
+    "Revision",
     "RpcError",
+    "SealedFile",
     "StreamEnded",
+    "SupportClient",
     "SyncStream",
     "Vault",
     "VaultEvent",

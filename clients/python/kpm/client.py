@@ -38,7 +38,7 @@ class Responses(Iterator[Any]):
         self._call.cancel()
 
 
-class _Service:
+class Service:
     """A generated stub whose calls carry the access token and raise RpcError."""
 
     def __init__(self, stub: Any, metadata: Callable[[], list[tuple[str, str]]]) -> None:
@@ -61,6 +61,18 @@ class _Service:
         return stream if streams else unary
 
 
+def open_channel(server: str, credentials: grpc.ChannelCredentials | None) -> grpc.Channel:
+    """A connection to an address that begins with http:// or https://."""
+    address = urlsplit(server)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise ValueError("the server's address begins with http:// or https://")
+    target = address.netloc if address.port else f"{address.netloc}:{443 if address.scheme == 'https' else 80}"
+    if address.scheme == "https":
+        return grpc.secure_channel(target, credentials or grpc.ssl_channel_credentials())
+    else:
+        return grpc.insecure_channel(target)
+
+
 class KpmClient:
     """One connection to a server, with at most one session.
 
@@ -70,19 +82,12 @@ class KpmClient:
 
     def __init__(self, server: str, credentials: grpc.ChannelCredentials | None = None) -> None:
         """server is an address such as "http://127.0.0.1:5080" or "https://kpm.example"."""
-        address = urlsplit(server)
-        if address.scheme not in ("http", "https") or not address.hostname:
-            raise ValueError("the server's address begins with http:// or https://")
-        target = address.netloc if address.port else f"{address.netloc}:{443 if address.scheme == 'https' else 80}"
-        if address.scheme == "https":
-            self._channel = grpc.secure_channel(target, credentials or grpc.ssl_channel_credentials())
-        else:
-            self._channel = grpc.insecure_channel(target)
+        self._channel = open_channel(server, credentials)
         self._session: Session | None = None
         self._account_id: UUID | None = None
-        self.accounts = _Service(AccountServiceStub(self._channel), self._metadata)
-        self.verification = _Service(VerificationServiceStub(self._channel), self._metadata)
-        self.vault = _Service(VaultServiceStub(self._channel), self._metadata)
+        self.accounts = Service(AccountServiceStub(self._channel), self._metadata)
+        self.verification = Service(VerificationServiceStub(self._channel), self._metadata)
+        self.vault = Service(VaultServiceStub(self._channel), self._metadata)
 
     def _metadata(self) -> list[tuple[str, str]]:
         return [("authorization", f"Bearer {self._session.access_token}")] if self._session else []

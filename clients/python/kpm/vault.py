@@ -11,6 +11,8 @@ from uuid import UUID
 from kpm.client import KpmClient
 from kpm.device import Device
 from kpm.events import StreamEnded, VaultEvent, applied
+from kpm.files import Files
+from kpm.history import History
 from kpm.ids import new_id
 from kpm.item.v1.item_pb2 import Item
 from kpm.kpm1.directory import DirectoryEntry, Enrolment, seal_directory_entry
@@ -60,6 +62,10 @@ class Vault:
         self.device = device
         self.log = VaultLog(client.account_id, keys, device.id, lambda header: header in self._made)
         """The verified log."""
+        self.files = Files(self)
+        """Files that belong to items."""
+        self.history = History(self)
+        """What items were before."""
         self.items: dict[UUID, Item] = {}
         """The current items."""
         self._made: set[bytes] = set()

@@ -2,9 +2,11 @@ import { create } from "@bufbuild/protobuf";
 import type { KpmClient } from "./client.js";
 import type { Device } from "./device.js";
 import { applied, StreamEnded, type VaultEvent } from "./events.js";
+import { Files } from "./files.js";
 import type { Item } from "./gen/kpm/item/v1/item_pb.js";
 import { type Operation, OperationKind, type OperationResult, OperationSchema } from "./gen/kpm/v1/vault_pb.js";
 import { type Changes, ResyncReason, type SnapshotBegin, type SnapshotEnd, type SnapshotRows } from "./gen/kpm/v1/vault_service_pb.js";
+import { History } from "./history.js";
 import { newId } from "./ids.js";
 import { hex } from "./kpm1/bytes.js";
 import { encodeCheckpoint } from "./kpm1/checkpoint.js";
@@ -33,6 +35,10 @@ interface Receiving {
 export class Vault {
   /** The verified log. */
   readonly log: VaultLog;
+  /** Files that belong to items. */
+  readonly files = new Files(this);
+  /** What items were before. */
+  readonly history = new History(this);
   /** The current items. */
   readonly items = new Map<string, Item>();
   readonly #made = new Set<string>();

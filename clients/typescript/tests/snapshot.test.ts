@@ -309,7 +309,6 @@ test("an entry of the past is checked against the own copy", async () => {
   assert.equal((await log.checkPast(old)).subject, kept);
   await refused(log.checkPast({ ...old, seq: 6n }), "CHAIN_MISMATCH");
   await refused(log.checkPast({ ...old, seq: 11n }), "DEVICE_REVOKED");
-  await refused(log.checkPast({ ...writer.changes[9]!, seq: 11n }), "CHAIN_MISMATCH");
   await refused(log.checkPast({ ...old, rev: 2n }), "HEADER_MISMATCH");
   await refused(log.checkPast({ ...old, signature: new Uint8Array(64) }), "SIGNATURE_INVALID");
   await refused(log.checkPast(await writer.putItem(await Device.create({ name: "stranger" }), kept, "forged")), "DEVICE_UNKNOWN");

@@ -153,8 +153,7 @@ class VaultLog:
         header = self._state.check_past(entry, self.generation)
         previous, own = self._hash_at(entry.seq - 1), self._hash_at(entry.seq)
         ensure(
-            entry.seq <= self.seq
-            and (previous is None or own is None or chain_hash(previous, entry.seq, entry.header) == own),
+            previous is None or own is None or chain_hash(previous, entry.seq, entry.header) == own,
             "CHAIN_MISMATCH",
             f"the log has another entry at {entry.seq}",
         )
