@@ -97,6 +97,51 @@ public sealed class DeadlineTests
         Assert.NotNull(await read.Task.WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken));
     }
 
+    /// <summary>With many at once, so that the status of some still waits to be written when the stream is reset.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_status_of_a_deadline_is_never_lost_to_the_reset_behind_it(bool answered)
+    {
+        await using var server = await TestServer.StartAsync();
+        server.Hooks.Chat = async (requests, responses, _) =>
+        {
+            if (answered)
+            {
+                await responses.WriteAsync(new EchoReply { Text = "one" });
+            }
+
+            while (await requests.MoveNext(CancellationToken.None))
+            {
+            }
+        };
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            await using var peer = await Http2Peer.ConnectAsync(server.Address, TestContext.Current.CancellationToken);
+            for (var stream = 1; stream < 80; stream += 2)
+            {
+                await peer.SendHeadersAsync(stream, RawGrpc.Chat, endStream: false, ("grpc-timeout", "50m"));
+            }
+
+            var ended = new HashSet<int>();
+            while (ended.Count < 40)
+            {
+                var frame = await peer.ReadFrameAsync();
+                if (frame.StreamId == 0)
+                {
+                    continue;
+                }
+
+                Assert.False(frame.Type == FrameType.RstStream && !ended.Contains(frame.StreamId), "A stream was reset without a status.");
+                if (frame.Headers?.GetValueOrDefault("grpc-status") is { } status)
+                {
+                    Assert.Equal("4", status);
+                    ended.Add(frame.StreamId);
+                }
+            }
+        }));
+    }
+
     [Theory]
     [InlineData(RawGrpc.Unary)]
     [InlineData(RawGrpc.Chat)]
