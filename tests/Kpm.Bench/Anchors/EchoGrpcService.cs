@@ -28,4 +28,12 @@ internal sealed class EchoGrpcService : EchoService.EchoServiceBase
             await responseStream.WriteAsync(StreamedMessage);
         }
     }
+
+    public override async Task SizedStream(Sizes request, IServerStreamWriter<Payload> responseStream, ServerCallContext context)
+    {
+        foreach (var bytes in request.Bytes)
+        {
+            await responseStream.WriteAsync(new Payload { Data = UnsafeByteOperations.UnsafeWrap(new byte[bytes]) });
+        }
+    }
 }

@@ -6,7 +6,7 @@ namespace Kpm.Bench.Cases;
 internal abstract class BenchCase
 {
     public static IReadOnlyList<BenchCase> All { get; } =
-        [new DurablePushes(), new PipelinedPushes(), new FanOut(), new UnaryCalls(), new RuntimeCalls(), new RuntimeStreams(), new IdleStreams(), new HostilePeers(), new SignInStorm(), new SignInTiming()];
+        [new DurablePushes(), new PipelinedPushes(), new FanOut(), new UnaryCalls(), new RuntimeCalls(), new RuntimeStreams(), new IdleStreams(), new Resume(), new FirstSync(), new HostilePeers(), new SignInStorm(), new SignInTiming(), new StartUp()];
 
     /// <summary>Before the first figure of a server: long enough that it runs its final code. The pair that is thrown away is not.</summary>
     protected static TimeSpan WarmUp { get; } = TimeSpan.FromSeconds(5);

@@ -40,6 +40,9 @@ internal sealed class BenchDevice : IDisposable
     /// <summary>The next operation: creates an item.</summary>
     public Operation CreateItem() => Kpm1.Operation(Key, AccountId, DeviceId, ++_opSeq, OperationKind.Put, Guid.CreateVersion7(), 0);
 
+    /// <summary>The next operation: writes the item anew.</summary>
+    public Operation UpdateItem(Guid item, ulong baseRev) => Kpm1.Operation(Key, AccountId, DeviceId, ++_opSeq, OperationKind.Put, item, baseRev);
+
     /// <summary>The operation that enrols the device.</summary>
     public Operation Enrol() => Kpm1.Operation(Key, AccountId, DeviceId, ++_opSeq, OperationKind.DeviceKey, DeviceId, 0);
 

@@ -13,22 +13,25 @@ namespace Kpm.Bench.Product;
 /// </summary>
 internal sealed partial class KpmServer : IAsyncDisposable
 {
-    private readonly ChildProcess _child;
     private readonly ScratchFolder _data;
+    private readonly ProcessStartInfo _start;
+    private ChildProcess _child;
+    private Probe _probe;
 
-    private KpmServer(ChildProcess child, ScratchFolder data, Uri address, string probe)
+    private KpmServer(ScratchFolder data, ProcessStartInfo start, ChildProcess child, Uri address)
     {
-        _child = child;
         _data = data;
+        _start = start;
+        _child = child;
+        _probe = new Probe(ProbePath(data));
         Address = address;
-        Probe = new Probe(probe);
     }
 
-    public Uri Address { get; }
+    public Uri Address { get; private set; }
 
     public ChildProcess Process => _child;
 
-    public Probe Probe { get; }
+    public Probe Probe => _probe;
 
     public string MailFolder => Path.Combine(_data.Path, "data", "mail");
 
@@ -42,7 +45,6 @@ internal sealed partial class KpmServer : IAsyncDisposable
         var assembly = options.Server
             ?? typeof(KpmServer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == "KpmServer").Value!;
         var data = new ScratchFolder(options.Scratch, string.Create(CultureInfo.InvariantCulture, $"kpm-{Environment.TickCount64}"));
-        var probe = Path.Combine(data.Path, "probe");
         var start = new ProcessStartInfo("dotnet", [Path.GetFullPath(assembly), "--data", Path.Combine(data.Path, "data"), "--listen", "http://127.0.0.1:0"])
         {
             WorkingDirectory = data.Path,
@@ -51,7 +53,7 @@ internal sealed partial class KpmServer : IAsyncDisposable
                 ["Kpm__PasswordHash__Cost"] = "4",
                 ["Kpm__Limits__AccessTokenLifetime"] = "02:00:00",
                 ["DOTNET_STARTUP_HOOKS"] = typeof(KpmServer).Assembly.Location,
-                [Probe.Variable] = probe,
+                [Probe.Variable] = ProbePath(data),
             },
         };
         foreach (var (name, value) in settings)
@@ -61,13 +63,8 @@ internal sealed partial class KpmServer : IAsyncDisposable
 
         try
         {
-            var (child, address) = await ChildProcess.StartAsync(
-                "kpm-server",
-                start,
-                line => ListeningOn().Match(line) is { Success: true } match ? new Uri(match.Value) : null,
-                TimeSpan.FromSeconds(60),
-                cancel);
-            return new KpmServer(child, data, address, probe);
+            var (child, address) = await StartAsync(start, cancel);
+            return new KpmServer(data, start, child, address);
         }
         catch
         {
@@ -76,12 +73,31 @@ internal sealed partial class KpmServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Kills the process as it stands and starts it again on the same data.</summary>
+    public async Task KillAndStartAsync(CancellationToken cancel)
+    {
+        _probe.Dispose();
+        await _child.DisposeAsync();
+        File.Delete(ProbePath(_data));
+        (_child, Address) = await StartAsync(_start, cancel);
+        _probe = new Probe(ProbePath(_data));
+    }
+
     public async ValueTask DisposeAsync()
     {
-        Probe.Dispose();
+        _probe.Dispose();
         await _child.DisposeAsync();
         _data.Dispose();
     }
+
+    private static Task<(ChildProcess Child, Uri Address)> StartAsync(ProcessStartInfo start, CancellationToken cancel) => ChildProcess.StartAsync(
+        "kpm-server",
+        start,
+        line => ListeningOn().Match(line) is { Success: true } match ? new Uri(match.Value) : null,
+        TimeSpan.FromSeconds(60),
+        cancel);
+
+    private static string ProbePath(ScratchFolder data) => Path.Combine(data.Path, "probe");
 
     [GeneratedRegex(@"http://127\.0\.0\.1:[1-9]\d*", RegexOptions.None, 1_000)]
     private static partial Regex ListeningOn();
