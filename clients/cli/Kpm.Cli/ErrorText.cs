@@ -33,6 +33,9 @@ internal static class ErrorText
         _ => null,
     };
 
+    private const string Restored =
+        "The server has less than this device: a backup was restored, or someone rolled it back. Nothing was changed here; ask who runs the server. If it was a backup, run kpm sync --accept-restore: what the server has lost is sent again.";
+
     /// <summary>An account password that is refused, with every rule that it breaks.</summary>
     public static string OfPassword(ServerException error) => "The account password is refused:" + List(error);
 
@@ -73,10 +76,10 @@ internal static class ErrorText
 
     private static (string Text, int Code) Of(SyncStop reason) => reason switch
     {
-        SyncStop.GenerationChanged or SyncStop.CursorAhead =>
-            ("The server has less than this device: a backup was restored, or someone rolled it back. Nothing was changed here; ask who runs the server before you go on.", ExitCodes.Untrusted),
-        SyncStop.ChainMismatch => ("The server shows another history than this device has seen. Nothing was changed here; do not trust this server before that is explained.", ExitCodes.Untrusted),
-        SyncStop.Compacted => ("This device was away for too long. Use a new data folder and sign in again.", ExitCodes.Failed),
+        SyncStop.GenerationChanged or SyncStop.CursorAhead => (Restored, ExitCodes.Untrusted),
+        SyncStop.ChainMismatch => (
+            "The server shows another history than this device has seen. Nothing was changed here; do not trust this server before that is explained. If it was a restored backup, run kpm sync --accept-restore.",
+            ExitCodes.Untrusted),
         SyncStop.Replaced => ("Another program took over with this device's identity. Never copy a data folder to a second computer: sign in there instead.", ExitCodes.Failed),
         SyncStop.DeviceFork => ("The server has other operations of this device: its data folder was copied or restored. Use a new data folder and sign in again.", ExitCodes.Untrusted),
         SyncStop.PasswordChanged => ("The account password was changed on another device, which signs all others out. What this device has stays; run kpm sign-in with the new password.", ExitCodes.NotSignedIn),
@@ -91,6 +94,8 @@ internal static class ErrorText
         Kpm1Error.PasswordWrong => ("The main password is wrong.", ExitCodes.NotSignedIn),
         Kpm1Error.PasswordInvalid => ("This can't be a main password: use 1 to 1,024 bytes of well-formed text.", ExitCodes.Usage),
         Kpm1Error.SuiteUnknown or Kpm1Error.SchemaUnknown => ("This was written by a newer version of kpm. Update it.", ExitCodes.Failed),
+        Kpm1Error.Rollback or Kpm1Error.GenerationChanged => (Restored, ExitCodes.Untrusted),
+        Kpm1Error.AttachmentInvalid => ("A file can have 50 MiB at most. Where it was fetched: the server's bytes are not what was uploaded, and nothing was written.", ExitCodes.Untrusted),
         Kpm1Error.KeyEpochUnknown => ("The vault has new keys. Run the command again.", ExitCodes.Failed),
         Kpm1Error.ItemTooLarge => ("The item is too large: at most 258,000 bytes, history and kept values included.", ExitCodes.Usage),
         _ => ($"The server's data is not what your devices wrote ({Kpm1Exception.NameOf(error)}). Nothing of it was used; do not trust this server before that is explained.", ExitCodes.Untrusted),

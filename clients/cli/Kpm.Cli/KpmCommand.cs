@@ -58,7 +58,8 @@ internal sealed class KpmCommand
         IEnumerable<Command> commands =
         [
             .. SignInCommands.All(this), .. AccountCommands.All(this), .. DeviceCommands.All(this), .. TwoStepCommands.All(this), .. IdentityCommands.All(this),
-            .. SecurityCommands.All(this), .. ItemCommands.All(this), .. SyncCommands.All(this), .. SupportCommands.All(this),
+            .. SecurityCommands.All(this), .. ItemCommands.All(this), .. FileCommands.All(this), .. RevisionCommands.All(this), .. SyncCommands.All(this),
+            .. KeyCommands.All(this), .. SupportCommands.All(this),
         ];
         foreach (var command in commands)
         {

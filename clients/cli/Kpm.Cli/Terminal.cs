@@ -134,6 +134,9 @@ internal sealed class Terminal
         _ => Pictures.Shades.Characters,
     };
 
+    /// <summary>Shows how far a transfer is, on a screen; null where there is none.</summary>
+    public IProgress<Client.TransferProgress>? Progress(string what) => HasScreen ? new Bar(this, what) : null;
+
     /// <summary>The answer: text for a person, or the value as one line of JSON.</summary>
     public void Answer(string text, JsonNode json)
     {
@@ -182,6 +185,25 @@ internal sealed class Terminal
             }
 
             _output.Write(table);
+        }
+    }
+
+    /// <summary>One line that is written over; reports come on the transfer's own thread, in order.</summary>
+    private sealed class Bar(Terminal terminal, string what) : IProgress<Client.TransferProgress>
+    {
+        private int _shown = -1;
+
+        public void Report(Client.TransferProgress value)
+        {
+            var percent = (int)(value.Total == 0 ? 100 : 100 * value.Done / value.Total);
+            lock (terminal._gate)
+            {
+                if (percent > _shown)
+                {
+                    _shown = percent;
+                    Console.Error.Write($"\r{what} {percent,3} %{(percent == 100 ? Environment.NewLine : "")}");
+                }
+            }
         }
     }
 

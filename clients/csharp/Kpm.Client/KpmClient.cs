@@ -127,6 +127,12 @@ public sealed class KpmClient : IDisposable
         return (await GetVaultAsync(cancellationToken)).Keyset is not null;
     }
 
+    /// <summary>What the vault holds, and its quota.</summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>As the server counts.</returns>
+    public Task<GetUsageResponse> GetUsageAsync(CancellationToken cancellationToken) =>
+        _calls.SessionAsync(to => _vaults.GetUsageAsync(new GetUsageRequest(), to), cancellationToken);
+
     /// <summary>Makes the account's vault with a new main password, and enrols this device as its first.</summary>
     /// <param name="mainPassword">The new main password.</param>
     /// <param name="accountPassword">The account password where it is known, for the main one must differ.</param>
@@ -152,11 +158,11 @@ public sealed class KpmClient : IDisposable
         var keys = VaultKeys.Create();
         var account = _store.Vault()!.Account;
         var keyset = KeysetEnvelope.Create(account, keys, mainPassword, _options.Iterations);
-        var agreementKey = _device.EnsureAgreementKey(_store, account, keys);
         _store.SaveKeyset(keyset, null, vault.Generation, _options.Iterations);
         var opened = NewVault(keys);
         _store.Write(connection =>
         {
+            var agreementKey = _device.EnsureAgreementKey(connection, account, keys);
             Outbox.Add(connection, opened.Maker.DeviceKey(connection, Enrolment.Root, agreementKey), OutboxState.Setup);
             Outbox.Add(connection, opened.Maker.Keyset(connection, account, 0, keyset), OutboxState.Setup);
             return 0;
@@ -187,6 +193,11 @@ public sealed class KpmClient : IDisposable
         }
 
         VaultKeys keys;
+        if (vault.KeysBehind && _store.Session() is not null && await TryOpenRemoteAsync(vault, mainPassword, cancellationToken) is { } later)
+        {
+            return await FinishAsync(NewVault(later), cancellationToken);
+        }
+
         try
         {
             keys = KeysetEnvelope.Parse(vault.Keyset).Open(mainPassword, (uint)vault.LeastIterations);
@@ -232,7 +243,7 @@ public sealed class KpmClient : IDisposable
     private async Task PushSetupAsync(CancellationToken cancellationToken)
     {
         var rows = _store.Read(connection => Outbox.All(connection).FindAll(row => row.Standing == OutboxState.Setup));
-        if (rows.Count == 0)
+        if (!rows.Exists(row => row.Kind == (long)OperationKind.DeviceKey))
         {
             return;
         }
@@ -286,6 +297,19 @@ public sealed class KpmClient : IDisposable
         return keys;
     }
 
+    /// <summary>The vault has keys that this device could not take over by itself; null where the server can't be reached.</summary>
+    private async Task<VaultKeys?> TryOpenRemoteAsync(VaultRow vault, string mainPassword, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await OpenRemoteAsync(vault, mainPassword, cancellationToken);
+        }
+        catch (ServerException unreachable) when (unreachable.IsTransient)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The main password may have been changed on another device since this one was online.</summary>
     private async Task<VaultKeys> OpenChangedAsync(VaultRow vault, string mainPassword, Kpm1Exception wrong, CancellationToken cancellationToken)
     {
@@ -310,7 +334,7 @@ public sealed class KpmClient : IDisposable
     private Task<GetVaultResponse> GetVaultAsync(CancellationToken cancellationToken) =>
         _calls.SessionAsync(to => _vaults.GetVaultAsync(new GetVaultRequest(), to), cancellationToken);
 
-    private OpenVault NewVault(VaultKeys keys) => new(_store, _options, keys, _device, _sessions, _vaults, _hold);
+    private OpenVault NewVault(VaultKeys keys) => new(_store, _options, keys, _device, _calls, _sessions, _vaults, _hold);
 
     private void ReplaceDevice()
     {

@@ -14,31 +14,36 @@ namespace Kpm.Client;
 /// </summary>
 public sealed class OpenVault : IDisposable
 {
-    private static readonly TimeSpan LockPatience = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan OutboxPoll = TimeSpan.FromMilliseconds(50);
-
     private readonly LocalStore _store;
     private readonly KpmOptions _options;
     private readonly VaultKeys _keys;
     private readonly OperationMaker _maker;
     private readonly LogVerifier _verifier;
-    private readonly SyncEngine _engine;
+    private readonly VaultExchange _exchange;
     private readonly DeviceIdentity _device;
-    private readonly Accounts.KeyHold _hold;
 
-    internal OpenVault(LocalStore store, KpmOptions options, VaultKeys keys, DeviceIdentity device, Accounts.SessionKeeper sessions, VaultService.VaultServiceClient vaults, Accounts.KeyHold hold)
+    internal OpenVault(LocalStore store, KpmOptions options, VaultKeys keys, DeviceIdentity device, Accounts.ServerCalls calls, Accounts.SessionKeeper sessions, VaultService.VaultServiceClient vaults, Accounts.KeyHold hold)
     {
         _store = store;
         _options = options;
         _keys = keys;
         _device = device;
-        _hold = hold;
         _maker = new OperationMaker(device, keys, options.Time);
         _verifier = new LogVerifier(keys);
         var rebaser = new Rebaser(_maker, keys, device.Id, options.Time);
         var syncStore = new SyncStore(store, device, keys, _maker, rebaser, _verifier);
-        _engine = new SyncEngine(vaults, sessions, store, syncStore, device, options.Time);
+        var engine = new SyncEngine(vaults, calls, sessions, store, syncStore, device, options.Time);
+        var rekeyer = new Rekeyer(store, device, keys, _maker, calls, vaults, options);
+        _exchange = new VaultExchange(store, engine, rekeyer, new Restorer(store, _maker, keys, options.Time), calls, vaults, hold, options.Time);
+        Attachments = new AttachmentClient(store, calls, sessions, vaults, options);
+        Revisions = new RevisionClient(store, keys, _maker, calls, vaults);
     }
+
+    /// <summary>The files of items.</summary>
+    public AttachmentClient Attachments { get; }
+
+    /// <summary>What items were before, and the trash.</summary>
+    public RevisionClient Revisions { get; }
 
     internal OperationMaker Maker => _maker;
 
@@ -66,6 +71,9 @@ public sealed class OpenVault : IDisposable
         }
 
         items.AddRange(queued.Values.Where(row => row.Kind == (long)OperationKind.Put).Select(row => Open(row, 0)));
+
+        // While a restored backup is taken in, what the server has lost is still there.
+        items.AddRange(Restorer.OldItems(connection).Where(old => LogStore.SubjectRow(connection, old.Id) is null && !items.Exists(item => item.Id == old.Id)).Select(Open));
         return items;
     });
 
@@ -87,6 +95,7 @@ public sealed class OpenVault : IDisposable
         var id = Guid.CreateVersion7(now);
         _store.Write(connection =>
         {
+            RequireSettled(connection);
             Outbox.Add(connection, _maker.Put(connection, id, created, 0, null), OutboxState.Queued);
             return id;
         });
@@ -108,6 +117,7 @@ public sealed class OpenVault : IDisposable
         var basis = read.Item ?? throw new ArgumentException("An item that can't be read can't be edited.", nameof(read));
         return _store.Write(connection =>
         {
+            RequireSettled(connection);
             if (Find(connection, read.Id) is not { } found)
             {
                 return false;
@@ -131,6 +141,7 @@ public sealed class OpenVault : IDisposable
     /// <returns>False when there is no such item.</returns>
     public bool Remove(Guid id) => _store.Write(connection =>
     {
+        RequireSettled(connection);
         if (Find(connection, id) is null)
         {
             return false;
@@ -155,29 +166,7 @@ public sealed class OpenVault : IDisposable
     /// <exception cref="Accounts.KeysHeldException">The server keeps the vault's keys back after a password reset.</exception>
     /// <exception cref="SyncStoppedException">The person must decide.</exception>
     /// <exception cref="Kpm1Exception">The server's log is not what honest devices wrote: nothing of it was stored.</exception>
-    public async Task SyncAsync(Action<SyncEvent> report, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(report);
-        await _hold.RequireNoneAsync(cancellationToken);
-        while (true)
-        {
-            using (var folderLock = FolderLock.TryAcquire(LockPath))
-            {
-                if (folderLock is not null)
-                {
-                    await _engine.RunUntilIdleAsync(report, cancellationToken);
-                    return;
-                }
-            }
-
-            if (Status().Pending == 0)
-            {
-                return;
-            }
-
-            await Task.Delay(OutboxPoll, _options.Time, cancellationToken);
-        }
-    }
+    public Task SyncAsync(Action<SyncEvent> report, CancellationToken cancellationToken) => _exchange.SyncAsync(report, cancellationToken);
 
     /// <summary>Synchronises until cancelled, through lost connections.</summary>
     /// <param name="report">Told what happens; called on another thread.</param>
@@ -188,27 +177,34 @@ public sealed class OpenVault : IDisposable
     /// <exception cref="Accounts.KeysHeldException">The server keeps the vault's keys back after a password reset.</exception>
     /// <exception cref="SyncStoppedException">The person must decide.</exception>
     /// <exception cref="Kpm1Exception">The server's log is not what honest devices wrote: nothing of it was stored.</exception>
-    public async Task WatchAsync(Action<SyncEvent> report, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(report);
-        await _hold.RequireNoneAsync(cancellationToken);
-        using var patience = new CancellationTokenSource(LockPatience, _options.Time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, cancellationToken);
-        FileStream folderLock;
-        try
-        {
-            folderLock = await FolderLock.AcquireAsync(LockPath, _options.Time, both.Token);
-        }
-        catch (OperationCanceledException busy) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new LocalStoreException("Another program is synchronising this data folder already.", busy);
-        }
+    public Task WatchAsync(Action<SyncEvent> report, CancellationToken cancellationToken) => _exchange.WatchAsync(report, cancellationToken);
 
-        using (folderLock)
-        {
-            await _engine.RunAsync(report, cancellationToken);
-        }
-    }
+    /// <summary>
+    /// After a restored backup, with the person's consent: takes the server's vault as it is, and sends again what it has lost.
+    /// Until that is done what this device had is kept aside; broken off, the next synchronisation goes on with it.
+    /// </summary>
+    /// <param name="report">Told what happens; called on another thread.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>When all is exchanged.</returns>
+    /// <exception cref="Accounts.ServerException">No connection, or the server's error.</exception>
+    /// <exception cref="LocalStoreException">Another process of this data folder is synchronising.</exception>
+    public Task AcceptRestoreAsync(Action<SyncEvent> report, CancellationToken cancellationToken) => _exchange.AcceptRestoreAsync(report, cancellationToken);
+
+    /// <summary>
+    /// Gives the vault new keys: whoever had the old ones opens nothing that is written from now on. The devices that stay take
+    /// them over by themselves.
+    /// </summary>
+    /// <param name="mainPassword">The main password.</param>
+    /// <param name="newMainPassword">The main password from now on; null for the same.</param>
+    /// <param name="revoked">Devices whose part in the vault ends; this one is not among them.</param>
+    /// <param name="report">Told what happens; called on another thread.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>When the new keys are in the vault's log.</returns>
+    /// <exception cref="Kpm1Exception">PASSWORD_WRONG: nothing was done.</exception>
+    /// <exception cref="LocalStoreException">Another device has changed the keys in the meantime, or another process of this data folder is synchronising.</exception>
+    /// <exception cref="Accounts.ServerException">No connection, or the server's error. What was made is sent by the next synchronisation.</exception>
+    public Task RekeyAsync(string mainPassword, string? newMainPassword, IEnumerable<Guid> revoked, Action<SyncEvent> report, CancellationToken cancellationToken) =>
+        _exchange.RekeyAsync(mainPassword, newMainPassword, revoked.ToHashSet(), report, cancellationToken);
 
     /// <summary>Where the copy stands.</summary>
     /// <returns>The status; needs no connection.</returns>
@@ -219,7 +215,7 @@ public sealed class OpenVault : IDisposable
         var refused = outbox.Count(row => row.Standing == OutboxState.Refused);
         var deleted = outbox.Where(IsItem).GroupBy(row => row.Subject).ToDictionary(group => group.Key, group => group.Last().Kind == (long)OperationKind.Delete);
         var items = LogStore.Items(connection).Select(subject => subject.Id).Concat(deleted.Keys).Distinct().Count(id => !deleted.GetValueOrDefault(id));
-        return new VaultStatus((ulong)vault.Seq, (ulong)vault.Generation, (uint)vault.KeyEpoch, items, LogStore.Devices(connection).Count, outbox.Count - refused, refused);
+        return new VaultStatus((ulong)vault.Seq, (ulong)vault.Generation, (uint)vault.KeyEpoch, items, LogStore.Devices(connection).Count(known => !known.Revoked), outbox.Count - refused, refused);
     });
 
     /// <summary>Forgets the keys.</summary>
@@ -228,8 +224,6 @@ public sealed class OpenVault : IDisposable
         _verifier.Dispose();
         _keys.Dispose();
     }
-
-    private string LockPath => Path.Combine(_store.Folder, "sync.lock");
 
     private static bool IsItem(OutboxRow row) => row.Kind is (long)OperationKind.Put or (long)OperationKind.Delete;
 
@@ -241,7 +235,17 @@ public sealed class OpenVault : IDisposable
             return row.Kind == (long)OperationKind.Put ? Open(row, (ulong)(subject?.Rev ?? 0)) : null;
         }
 
+        subject ??= Restorer.Old(connection, id);
         return subject?.Kind == (long)OperationKind.Put ? Open(subject) : null;
+    }
+
+    /// <summary>An edit needs a revision in the log to stand on.</summary>
+    private static void RequireSettled(SqliteConnection connection)
+    {
+        if (LocalStore.Vault(connection)!.Restoring)
+        {
+            throw new LocalStoreException("The server's restored vault is not taken in yet: nothing can be changed before that. Run kpm sync.");
+        }
     }
 
     /// <summary>

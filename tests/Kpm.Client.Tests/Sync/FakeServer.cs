@@ -15,7 +15,37 @@ internal sealed class FakeServer(Guid account)
 
     public Guid Account { get; } = account;
 
-    public List<Change> Log { get; } = [];
+    public List<Change> Log { get; private init; } = [];
+
+    public uint KeyEpoch { get; private set; } = 1;
+
+    public ulong Generation { get; private init; } = 1;
+
+    /// <summary>The server as a backup of this moment would bring it back, in the next generation.</summary>
+    public FakeServer Backup(ulong generation)
+    {
+        var restored = new FakeServer(Account) { Log = [.. Log.Select(change => change.Clone())], Generation = generation, KeyEpoch = KeyEpoch };
+        foreach (var (subject, known) in _subjects)
+        {
+            restored._subjects.Add(subject, known);
+        }
+
+        foreach (var (device, results) in _results)
+        {
+            restored._results.Add(device, new SortedDictionary<ulong, (ByteString Header, OperationResult Result)>(results));
+        }
+
+        return restored;
+    }
+
+    /// <summary>All of them or none; the entries but the last are marked.</summary>
+    public List<OperationResult> PushAtomic(IReadOnlyList<Operation> operations)
+    {
+        var before = Log.Count;
+        var results = operations.Select(Push).ToList();
+        Log.Skip(before).SkipLast(1).ToList().ForEach(change => change.MoreInBatch = true);
+        return results;
+    }
 
     public OperationResult Push(Operation operation)
     {
@@ -44,6 +74,11 @@ internal sealed class FakeServer(Guid account)
 
     private OperationResult Apply(Operation operation, OperationHeader header)
     {
+        if (header.Generation != Generation || header.KeyEpoch != KeyEpoch + (header.Kind == OperationKind.Keyset && header.KeyEpoch > KeyEpoch ? 1u : 0u))
+        {
+            return Rejected(operation, RejectionReason.EpochMismatch);
+        }
+
         var known = _subjects.GetValueOrDefault(header.Subject);
         if (known.Rev != header.BaseRev)
         {
@@ -55,6 +90,7 @@ internal sealed class FakeServer(Guid account)
             return Rejected(operation, RejectionReason.SubjectInvalid);
         }
 
+        KeyEpoch = header.KeyEpoch;
         _subjects[header.Subject] = (header.Rev, header.Kind);
         Log.Add(new Change
         {

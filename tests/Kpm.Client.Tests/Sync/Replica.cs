@@ -16,6 +16,7 @@ internal sealed class Replica : IDisposable
     private readonly LogVerifier _verifier;
     private readonly SyncStore _sync;
     private readonly HashSet<ulong> _inFlight = [];
+    private readonly KpmOptions _options;
 
     public Replica(FakeServer server, TestLog keysOf, TimeProvider time)
     {
@@ -40,7 +41,7 @@ internal sealed class Replica : IDisposable
         _verifier = new LogVerifier(_keys);
         var maker = new OperationMaker(_device, _keys, time);
         _sync = new SyncStore(_store, _device, _keys, maker, new Rebaser(maker, _keys, _device.Id, time), _verifier);
-        Vault = new OpenVault(_store, new KpmOptions
+        _options = new KpmOptions
         {
             Server = new Uri("http://localhost"),
             DataFolder = _folder,
@@ -49,7 +50,53 @@ internal sealed class Replica : IDisposable
             ApplicationVersion = "1",
             Platform = Platform.Linux,
             Time = time,
-        }, _keys, _device, null!, null!, null!);
+            Iterations = MainPassword.MinIterations,
+        };
+        Vault = new OpenVault(_store, _options, _keys, _device, null!, null!, null!, null!);
+        Restorer = new Restorer(_store, maker, _keys, time);
+        Rekeyer = new Rekeyer(_store, _device, _keys, maker, null!, null!, _options);
+    }
+
+    public Restorer Restorer { get; }
+
+    public Rekeyer Rekeyer { get; }
+
+    public VaultKeys Keys => _keys;
+
+    public DeviceIdentity Device => _device;
+
+    public PublishCheckpointRequest? Checkpoint(ulong seq) => _sync.Checkpoint(seq);
+
+    public void BeginSnapshot(SnapshotBegin begin) => _sync.Snapshots.Begin(begin);
+
+    public void AddRows(params IReadOnlyList<Change> rows) => _sync.Snapshots.Add(rows);
+
+    public List<SyncEvent> EndSnapshot() => _sync.Snapshots.End();
+
+    /// <summary>Takes a snapshot as a server sends it.</summary>
+    public List<SyncEvent> TakeSnapshot(SnapshotBegin begin, IReadOnlyList<Change> rows)
+    {
+        BeginSnapshot(begin);
+        foreach (var part in rows.Chunk(2))
+        {
+            AddRows(part);
+        }
+
+        return EndSnapshot();
+    }
+
+    /// <summary>Sends what goes out in an atomic Push of its own, as the server would take it.</summary>
+    public bool PushSetup(FakeServer server)
+    {
+        var rows = _store.Read(connection => Outbox.All(connection).FindAll(row => row.Standing == OutboxState.Setup));
+        var results = server.PushAtomic([.. rows.Select(Outbox.ToMessage)]);
+        var applied = results.TrueForAll(result => result.ResultCase == OperationResult.ResultOneofCase.Applied);
+        _store.Write(connection =>
+        {
+            rows.ForEach(row => Outbox.SetState(connection, row.OpSeq, applied ? OutboxState.Applied : OutboxState.Refused));
+            return 0;
+        });
+        return applied;
     }
 
     public OpenVault Vault { get; }

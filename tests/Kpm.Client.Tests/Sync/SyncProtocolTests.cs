@@ -115,9 +115,105 @@ public sealed class SyncProtocolTests
     [InlineData(ResyncReason.GenerationChanged, SyncStop.GenerationChanged)]
     [InlineData(ResyncReason.CursorAhead, SyncStop.CursorAhead)]
     [InlineData(ResyncReason.ChainMismatch, SyncStop.ChainMismatch)]
-    [InlineData(ResyncReason.Compacted, SyncStop.Compacted)]
     public void A_cursor_that_cannot_be_resumed_stops_and_is_told(ResyncReason reason, SyncStop stop) =>
         Assert.Equal(new SyncEffect.Stop(stop), Assert.Single(new SyncProtocol(1, 5, 3).Handle(new SyncResponse { ResyncRequired = new ResyncRequired { Reason = reason } })));
+
+    private static SyncResponse Begin(ulong asOf) => new() { SnapshotBegin = new SnapshotBegin { AsOf = asOf, Rows = 2 } };
+
+    private static SyncResponse Rows(params ulong[] seqs) => new() { SnapshotRows = new SnapshotRows { Rows = { seqs.Select(seq => new Change { Seq = seq }) } } };
+
+    private static SyncResponse End(ulong asOf) => new() { SnapshotEnd = new SnapshotEnd { AsOf = asOf } };
+
+    private static readonly SyncResponse Compacted = new() { ResyncRequired = new ResyncRequired { Reason = ResyncReason.Compacted } };
+
+    [Fact]
+    public void A_compacted_cursor_goes_on_with_a_snapshot_and_the_changes_behind_it()
+    {
+        var protocol = new SyncProtocol(1, 5, 3);
+        Assert.Empty(protocol.Handle(Welcome(head: 10)));
+        Assert.Empty(protocol.Handle(Compacted));
+        Assert.Equal(8UL, Assert.IsType<SyncEffect.BeginSnapshot>(Assert.Single(protocol.Handle(Begin(8)))).Begin.AsOf);
+        Assert.Equal([3UL, 8UL], Assert.IsType<SyncEffect.AddRows>(Assert.Single(protocol.Handle(Rows(3, 8)))).Rows.Select(row => row.Seq));
+        Assert.Equal(new SyncEffect.EndSnapshot(8), Assert.Single(protocol.Handle(End(8))));
+        Assert.Equal([9UL, 10UL], Assert.IsType<SyncEffect.Store>(Assert.Single(protocol.Handle(Changes(9, false, false)))).Entries.Select(change => change.Seq));
+        Assert.Equal(new SyncEffect.Bookmark(10, First: true), Assert.Single(protocol.Handle(CaughtUp(10))));
+    }
+
+    [Fact]
+    public void A_snapshot_that_begins_anew_replaces_the_one_before()
+    {
+        var protocol = Open();
+        protocol.Handle(Begin(8));
+        protocol.Handle(Rows(3));
+        Assert.Equal(9UL, Assert.IsType<SyncEffect.BeginSnapshot>(Assert.Single(protocol.Handle(Begin(9)))).Begin.AsOf);
+        protocol.Handle(Rows(3, 9));
+        Refused(Kpm1Error.StructureInvalid, () => protocol.Handle(End(8)));
+        Assert.Equal(new SyncEffect.EndSnapshot(9), Assert.Single(protocol.Handle(End(9))));
+        Assert.Equal(new SyncEffect.Bookmark(9, First: true), Assert.Single(protocol.Handle(CaughtUp(9))));
+    }
+
+    [Fact]
+    public void While_a_snapshot_is_on_its_way_a_ping_is_no_bookmark_and_results_come()
+    {
+        var protocol = Open();
+        protocol.Handle(Begin(8));
+        Assert.Equal(new SyncEffect.Pong(), Assert.Single(protocol.Handle(new SyncResponse { Ping = new Ping { HeadSeq = 77 } })));
+        Assert.IsType<SyncEffect.Result>(Assert.Single(protocol.Handle(new SyncResponse { OpResult = new OperationResult { OpSeq = 1 } })));
+        Refused(Kpm1Error.BookmarkInvalid, () => protocol.Handle(CaughtUp(5)));
+    }
+
+    [Fact]
+    public void What_no_snapshot_can_be_is_refused()
+    {
+        Refused(Kpm1Error.Rollback, () => Open(5).Handle(Begin(5)));
+        Refused(Kpm1Error.Rollback, () => Open(5).Handle(Begin(4)));
+        Refused(Kpm1Error.StructureInvalid, () => Open().Handle(Rows(3)));
+        Refused(Kpm1Error.StructureInvalid, () => Open().Handle(End(8)));
+        var begun = Open();
+        begun.Handle(Begin(8));
+        Refused(Kpm1Error.StructureInvalid, () => begun.Handle(Changes(6, false)));
+        var due = Open();
+        due.Handle(Compacted);
+        Refused(Kpm1Error.StructureInvalid, () => due.Handle(Changes(6, false)));
+        Refused(Kpm1Error.BookmarkInvalid, () => due.Handle(CaughtUp(5)));
+    }
+
+    [Fact]
+    public void A_checkpoint_is_published_at_a_bookmark_a_thousand_above_the_newest_one()
+    {
+        static SyncProtocol At(ulong cursor, ulong checkpoint)
+        {
+            var welcome = Welcome(head: cursor);
+            welcome.Welcome.CheckpointSeq = checkpoint;
+            var protocol = new SyncProtocol(1, cursor, 3);
+            Assert.Empty(protocol.Handle(welcome));
+            return protocol;
+        }
+
+        Assert.Single(At(1999, 1000).Handle(CaughtUp(1999)));
+        var due = At(2000, 1000);
+        Assert.Equal([new SyncEffect.Bookmark(2000, First: true), new SyncEffect.Publish(2000)], due.Handle(CaughtUp(2000)));
+        Assert.Equal(2, due.Handle(new SyncResponse { Ping = new Ping { HeadSeq = 2000 } }).Count);
+
+        // Never inside an atomic Push: there is no bookmark there.
+        var batch = At(1999, 1000);
+        Assert.DoesNotContain(batch.Handle(Changes(2000, true)), effect => effect is SyncEffect.Publish);
+        Refused(Kpm1Error.BookmarkInvalid, () => batch.Handle(CaughtUp(2000)));
+        Assert.Equal(2001UL, Assert.IsType<SyncEffect.Store>(Assert.Single(batch.Handle(Changes(2001, false)))).Entries[^1].Seq);
+        Assert.Contains(new SyncEffect.Publish(2001), batch.Handle(CaughtUp(2001)));
+    }
+
+    [Fact]
+    public void That_the_vault_is_nearly_full_is_told_once_a_stream()
+    {
+        var protocol = new SyncProtocol(1, 5, 3);
+        var welcome = Welcome();
+        welcome.Welcome.NearlyFull = true;
+        Assert.Equal(new SyncEffect.NearlyFull(), Assert.Single(protocol.Handle(welcome)));
+        var applied = new SyncResponse { OpResult = new OperationResult { OpSeq = 1, Applied = new OperationResult.Types.Applied { Seq = 6, Rev = 1, NearlyFull = true } } };
+        Assert.IsType<SyncEffect.Result>(Assert.Single(protocol.Handle(applied)));
+        Assert.Contains(new SyncEffect.NearlyFull(), Open().Handle(applied));
+    }
 
     [Fact]
     public void Going_away_resumes_but_for_a_takeover()

@@ -152,6 +152,9 @@ internal sealed class CheckpointVectors : IDisposable
         _file.Positive.Add(Positive("of a client that knows nothing", _rows, []));
         _file.Positive.Add(Positive("of a client that knows every leaf", _rows, [.. _rows.Select(Leaf)]));
         _file.Positive.Add(Positive("of a client that knows an older revision", _rows, [Leaf(_log.Entries[3])]));
+        var restored = Positive("of an earlier generation, after a restored backup", _rows, []);
+        restored["generation"] = "2";
+        _file.Positive.Add(restored);
         var superseded = _rows.ConvertAll(row => row.Clone());
         foreach (var row in superseded.Where(row => row.Kind is OperationKind.Put or OperationKind.Keyset))
         {

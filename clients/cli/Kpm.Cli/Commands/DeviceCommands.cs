@@ -13,6 +13,8 @@ internal static class DeviceCommands
     private static readonly Argument<string> Name = new("name") { Description = "The new name" };
     private static readonly Option<bool> This = new("--this") { Description = "This device, with a second factor" };
 
+    private static readonly Option<bool?> Rekey = new("--rekey") { Description = "Give the vault new keys too, as kpm rekey does (a person is asked)" };
+
     public static IEnumerable<Command> All(KpmCommand kpm)
     {
         var devices = kpm.Command("devices", "Lists the devices of the account.", ListAsync);
@@ -21,8 +23,9 @@ internal static class DeviceCommands
         rename.Add(DeviceArgument);
         rename.Add(Name);
         devices.Add(rename);
-        var revoke = kpm.Command("revoke", "Ends all sessions of a device, at once and for good.", RevokeAsync);
+        var revoke = kpm.Command("revoke", "Ends all sessions of a device, at once and for good. Standard input: with --rekey the main password.", RevokeAsync);
         revoke.Add(DeviceArgument);
+        revoke.Add(Rekey);
         devices.Add(revoke);
         var approve = kpm.Command(
             "approve", "Lets a device have the vault's keys that signed in after the password was reset by mail. Standard input: with --this a code.", ApproveAsync);
@@ -49,7 +52,7 @@ internal static class DeviceCommands
     private static async Task<int> ListAsync(Invocation run, CancellationToken cancellationToken)
     {
         var devices = await run.Client.Devices.ListAsync(cancellationToken);
-        run.Terminal.AnswerTable(["Device", "Name", "Platform", "State", "Linked", "Seen"], devices.Select(Row), "There are no devices.");
+        run.Terminal.AnswerTable(["Device", "Name", "Platform", "State", "Linked", "Seen", "Behind"], devices.Select(Row), "There are no devices.");
         return ExitCodes.Done;
     }
 
@@ -65,7 +68,17 @@ internal static class DeviceCommands
     {
         var device = Find(await run.Client.Devices.ListAsync(cancellationToken), run.Value(DeviceArgument));
         var revoked = await run.Client.Devices.RevokeAsync(IdOf(device), cancellationToken);
-        run.Terminal.Answer($"The device {revoked.Name} ({revoked.DeviceId}) is revoked.", Row(revoked).Json);
+        run.Terminal.Note($"The device {revoked.Name} ({revoked.DeviceId}) is revoked: the server gives it nothing more. What it had of the vault it still has, and the vault's keys too.");
+        var json = Row(revoked).Json;
+        if (!(run.Value(Rekey) ?? (Terminal.Interactive && run.Client.HasLocalVault && run.Terminal.Confirm("Give the vault new keys now, so that it can't read what is written from now on?", preset: true))))
+        {
+            run.Terminal.Answer($"The device {revoked.Name} is revoked. Run kpm rekey to give the vault new keys.", json);
+            return ExitCodes.Done;
+        }
+
+        var (epoch, _) = await KeyCommands.RekeyAsync(run, run.Terminal.Secret("Main password"), null, cancellationToken);
+        json["key_epoch"] = epoch;
+        run.Terminal.Answer($"The device {revoked.Name} is revoked, and the vault has new keys (epoch {epoch}).", json);
         return ExitCodes.Done;
     }
 
@@ -110,7 +123,7 @@ internal static class DeviceCommands
             ? device.RevocationAcknowledgedAt is null ? "revoked" : $"revoked, acknowledged {device.RevocationAcknowledgedAt.ToDateTimeOffset():u}"
             : device.KeysHeldUntil is not null ? "waits for approval" : device.Current ? "this device" : device.Online ? "online" : device.SessionId.Length > 0 ? "linked" : "signed out";
         return (
-            [device.DeviceId, device.Name, device.Platform.ToString(), state, $"{device.LinkedAt.ToDateTimeOffset():u}", $"{device.LastSeenAt?.ToDateTimeOffset():u}"],
+            [device.DeviceId, device.Name, device.Platform.ToString(), state, $"{device.LinkedAt.ToDateTimeOffset():u}", $"{device.LastSeenAt?.ToDateTimeOffset():u}", device.UnacknowledgedChanges == 0 ? "" : $"{device.UnacknowledgedChanges} changes"],
             new JsonObject
             {
                 ["device_id"] = device.DeviceId,
@@ -125,6 +138,7 @@ internal static class DeviceCommands
                 ["revocation_acknowledged_at"] = device.RevocationAcknowledgedAt?.ToDateTimeOffset(),
                 ["keys_held_until"] = device.KeysHeldUntil?.ToDateTimeOffset(),
                 ["acknowledged_seq"] = device.AcknowledgedSeq,
+                ["unacknowledged_changes"] = device.UnacknowledgedChanges,
             });
     }
 }

@@ -10,7 +10,7 @@ namespace Kpm.Cli;
 /// <summary>Items: what stands in the vault.</summary>
 internal static class ItemCommands
 {
-    private const int LeastPrefix = 4;
+    public const int LeastPrefix = 4;
 
     private static readonly Argument<string> ItemName = new("name") { Description = "What the item is called" };
     private static readonly Argument<string> Which = new("item") { Description = "The item's name, its id, or how the id begins" };
@@ -173,7 +173,7 @@ internal static class ItemCommands
     }
 
     /// <summary>Exchanges with the server where it can be reached. What is queued is safe either way.</summary>
-    private static async Task<bool> SendAsync(Invocation run, OpenVault vault, CancellationToken cancellationToken)
+    public static async Task<bool> SendAsync(Invocation run, OpenVault vault, CancellationToken cancellationToken)
     {
         try
         {
@@ -192,7 +192,7 @@ internal static class ItemCommands
         }
     }
 
-    private static VaultItem FindItem(OpenVault vault, string which)
+    public static VaultItem FindItem(OpenVault vault, string which)
     {
         var items = vault.List();
         var matches = items.Where(item => item.Id.ToString("D").Equals(which, StringComparison.OrdinalIgnoreCase)).ToList();

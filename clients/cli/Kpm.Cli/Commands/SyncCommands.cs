@@ -10,9 +10,15 @@ namespace Kpm.Cli;
 /// <summary>Exchange with the server.</summary>
 internal static class SyncCommands
 {
+    public const string NearlyFull = "The vault is more than 90 % full. See kpm usage; take out what is not needed, before the server refuses new items and files.";
+
+    private static readonly Option<bool> AcceptRestore = new("--accept-restore") { Description = "The server was restored from a backup, and that is known: take its vault as it is, and send again what it has lost" };
+
     public static IEnumerable<Command> All(KpmCommand kpm)
     {
-        yield return kpm.Command("sync", "Exchanges all changes with the server. Standard input: main password.", SyncAsync);
+        var sync = kpm.Command("sync", "Exchanges all changes with the server. Standard input: main password.", SyncAsync);
+        sync.Add(AcceptRestore);
+        yield return sync;
         yield return kpm.Command("watch", "Prints changes of other devices as they come, until Ctrl+C. Standard input: main password.", WatchAsync);
         yield return kpm.Command("status", "Shows where this device stands; needs no connection. Standard input: main password.", StatusAsync);
     }
@@ -20,14 +26,24 @@ internal static class SyncCommands
     private static async Task<int> SyncAsync(Invocation run, CancellationToken cancellationToken)
     {
         using var vault = await run.OpenVaultAsync(cancellationToken);
-        var changes = 0;
-        await vault.SyncAsync(
-            happened =>
-            {
-                changes += happened is SyncEvent.Changed { Own: false } ? 1 : 0;
-                Note(run.Terminal, vault, happened);
-            },
-            cancellationToken);
+        var (changes, returned) = (0, 0);
+        void Report(SyncEvent happened)
+        {
+            changes += happened is SyncEvent.Changed { Own: false } ? 1 : 0;
+            returned += happened is SyncEvent.Returned ? 1 : 0;
+            Note(run.Terminal, vault, happened);
+        }
+
+        if (run.Value(AcceptRestore))
+        {
+            await vault.AcceptRestoreAsync(Report, cancellationToken);
+            run.Terminal.Note($"The restored vault is taken in. Sent again, since the server had lost it: {returned}.");
+        }
+        else
+        {
+            await vault.SyncAsync(Report, cancellationToken);
+        }
+
         var status = vault.Status();
         run.Terminal.Answer(
             $"Up to date at change {status.Seq}: {changes} from other devices, {status.Items} items." + (status.Refused > 0 ? $" {status.Refused} edits were refused; see kpm list." : ""),
@@ -107,6 +123,11 @@ internal static class SyncCommands
                         ["device_id"] = changed.Device.ToString("D"),
                     });
                 break;
+            case SyncEvent.SnapshotTaken snapshot:
+                terminal.Answer(
+                    $"* a snapshot as of change {snapshot.Seq}",
+                    new JsonObject { ["event"] = "snapshot", ["seq"] = snapshot.Seq });
+                break;
             case SyncEvent.CaughtUp caughtUp when terminal.Json:
                 terminal.Answer("", new JsonObject { ["event"] = "caught_up", ["seq"] = caughtUp.Seq });
                 break;
@@ -134,6 +155,15 @@ internal static class SyncCommands
             case SyncEvent.Security security when security.Happened.Kind is not (SecurityEventKind.SignedIn or SecurityEventKind.SignedOut):
                 terminal.Note($"Your account: {SecurityCommands.Describe(security.Happened)}. If that was not you, run kpm security events.");
                 break;
+            case SyncEvent.NearlyFull:
+                terminal.Note(NearlyFull);
+                break;
+            case SyncEvent.Rekeyed { Adopted: false }:
+                terminal.Note("The vault has new keys. Run the command again: the main password opens them.");
+                break;
+            case SyncEvent.DeviceRevoked revoked:
+                terminal.Note($"The device {revoked.Device:D} has no part in the vault any more.");
+                break;
             case SyncEvent.Offline offline:
                 terminal.Note($"No connection ({offline.Why}). Next try in {offline.After.TotalSeconds:0.#} s.");
                 break;
@@ -149,6 +179,7 @@ internal static class SyncCommands
         "changed" => $"~ {name}",
         "deleted" => $"- item {changed.Subject:D}",
         "device" => $"* device {changed.Subject:D} joined",
+        "revocation" => "* a device was revoked",
         _ => "* the keys were wrapped anew",
     };
 
@@ -157,6 +188,7 @@ internal static class SyncCommands
         OperationKind.Put => changed.Rev == 1 ? "added" : "changed",
         OperationKind.Delete => "deleted",
         OperationKind.DeviceKey => "device",
+        OperationKind.DeviceRevocation => "revocation",
         _ => "keyset",
     };
 }

@@ -46,7 +46,8 @@ public sealed class ServerException : Exception
     public TimeSpan? RetryAfter { get; }
 
     /// <summary>True when the same call may succeed later.</summary>
-    public bool IsTransient => StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded or StatusCode.ResourceExhausted
+    public bool IsTransient => StatusCode is StatusCode.Unavailable or StatusCode.DeadlineExceeded
+        || (StatusCode == StatusCode.ResourceExhausted && Reason != ErrorReason.QuotaExceeded)
         || (StatusCode == StatusCode.Internal && Reason == ErrorReason.Unspecified)
         || Reason is ErrorReason.StreamStalled or ErrorReason.MinSeqNotReached;
 

@@ -74,6 +74,32 @@ public sealed class KeysetEnvelope
         return Of(Account, Vault, Rev + 1, KeyEpoch, password, Recovery, Devices, Epochs).ToBytes(keys.Account);
     }
 
+    /// <summary>The keyset that begins the next epoch: wraps of its new AK for the main password, the recovery key and the devices that stay.</summary>
+    /// <param name="next">The keys of the next epoch.</param>
+    /// <param name="mainPassword">The main password; may be a new one.</param>
+    /// <param name="iterations">PBKDF2 iterations; at least this keyset's.</param>
+    /// <param name="recipients">The devices with their public ECDH keys.</param>
+    /// <returns>The keyset as bytes.</returns>
+    internal byte[] Rekeyed(VaultKeys next, string mainPassword, uint iterations, IEnumerable<(Guid Device, byte[] AgreementKey)> recipients)
+    {
+        if (iterations < Iterations)
+        {
+            throw new Kpm1Exception(Kpm1Error.KdfDowngrade);
+        }
+
+        var context = new WrapContext(WrapKind.Device, Account, Vault, next.Epoch);
+        var password = WrapPassword(Account, Vault, next, mainPassword, iterations, Primitives.Random(Layout.SaltSize), Primitives.Random(Layout.NonceSize));
+        var recovery = Recovery is null ? null : WrapTo(next, Recovery.Recipient, context with { Kind = WrapKind.Recovery });
+        var devices = recipients
+            .OrderBy(recipient => Convert.ToHexString(recipient.Device.ToByteArray(bigEndian: true)), StringComparer.Ordinal)
+            .Select(recipient => WrapTo(next, recipient.AgreementKey, context with { Device = recipient.Device }));
+        var epochs = next.Epochs.Keys.Select(epoch => WrapEpoch(Account, Vault, next, epoch, Primitives.Random(Layout.NonceSize)));
+        return Of(Account, Vault, Rev + 1, next.Epoch, password, recovery, [.. devices], [.. epochs]).ToBytes(next.Account);
+    }
+
+    /// <summary>The same keyset as another revision; only who has its AK can make it.</summary>
+    internal byte[] AtRev(ulong rev, AccountKey account) => Of(Account, Vault, rev, KeyEpoch, Password, Recovery, Devices, Epochs).ToBytes(account);
+
     /// <summary>Reads a keyset; nothing of it is authenticated until it is opened.</summary>
     /// <param name="bytes">The keyset.</param>
     /// <returns>The keyset.</returns>
@@ -244,6 +270,12 @@ public sealed class KeysetEnvelope
 
         writer.Bytes(HMACSHA256.HashData(account.KeysetKey, bytes.AsSpan(0, writer.Position)));
         return bytes;
+    }
+
+    private static EcdhWrap WrapTo(VaultKeys keys, byte[] recipient, WrapContext context)
+    {
+        using var ephemeral = P256.NewAgreementKey();
+        return EcdhWrap.Seal(keys.Account.Key, recipient, context, ephemeral, Primitives.Random(Layout.NonceSize));
     }
 
     private static WrapContext PasswordContext(Guid account, Guid vault, uint epoch, uint iterations, byte[] salt) =>

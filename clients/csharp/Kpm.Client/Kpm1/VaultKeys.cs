@@ -41,6 +41,7 @@ internal sealed record EpochKeys(byte[] VaultKey, byte[] DirectoryKey);
 public sealed class VaultKeys : IDisposable
 {
     private volatile Held _held;
+    private Held? _before;
 
     internal VaultKeys(AccountKey account, uint epoch, IEnumerable<KeyValuePair<uint, EpochKeys>> epochs)
     {
@@ -67,6 +68,7 @@ public sealed class VaultKeys : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        Settle();
         var held = _held;
         held.Account.Dispose();
         foreach (var keys in held.Epochs.Values)
@@ -93,7 +95,8 @@ public sealed class VaultKeys : IDisposable
 
     /// <summary>
     /// Goes on with the keys of a later epoch, which are this object's own from then on. They must hold what is known of earlier
-    /// epochs: only who had the vault's keys before can have made them.
+    /// epochs: only who had the vault's keys before can have made them. Settle or Revert must follow, when it is known whether
+    /// the transaction that brought them holds.
     /// </summary>
     internal void Adopt(VaultKeys later)
     {
@@ -106,8 +109,22 @@ public sealed class VaultKeys : IDisposable
             throw new Kpm1Exception(Kpm1Error.WrapInvalid);
         }
 
+        _before ??= held;
         _held = next;
-        held.Account.Dispose();
+    }
+
+    /// <summary>What was adopted stays.</summary>
+    internal void Settle()
+    {
+        _before?.Account.Dispose();
+        _before = null;
+    }
+
+    /// <summary>What was adopted is given up.</summary>
+    internal void Revert()
+    {
+        _held = _before ?? _held;
+        _before = null;
     }
 
     internal EpochKeys Of(uint epoch) =>

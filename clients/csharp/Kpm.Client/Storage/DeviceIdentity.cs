@@ -28,29 +28,65 @@ internal sealed class DeviceIdentity : IDisposable
 
     public void Dispose() => SigningKey.Dispose();
 
-    /// <summary>The ECDH key, made and sealed under AK's local key at the first call.</summary>
-    public byte[] EnsureAgreementKey(LocalStore store, Guid account, VaultKeys keys)
+    /// <summary>
+    /// The public ECDH key for this device's directory entry. The pair is made at the first call, and anew where AK has changed
+    /// before the device was entered.
+    /// </summary>
+    public byte[] EnsureAgreementKey(SqliteConnection connection, Guid account, VaultKeys keys)
     {
-        if (AgreementPublic is not null)
+        using (var known = AgreementKey(connection, account, keys))
         {
-            return AgreementPublic;
+            if (known is not null)
+            {
+                return AgreementPublic = P256.PublicKey(known);
+            }
         }
 
         using var key = P256.NewAgreementKey();
+        SealAgreementKey(connection, account, keys, key);
+        return AgreementPublic = P256.PublicKey(key);
+    }
+
+    /// <summary>The ECDH key pair; null where there is none, or it was sealed under another AK.</summary>
+    public ECDiffieHellman? AgreementKey(SqliteConnection connection, Guid account, VaultKeys keys)
+    {
+        if (LocalStore.SealedAgreementKey(connection) is not { } bytes)
+        {
+            return null;
+        }
+
+        byte[] secret;
+        try
+        {
+            secret = Primitives.Open(keys.Account.LocalKey, bytes.AsSpan(0, Layout.NonceSize), bytes.AsSpan(Layout.NonceSize), LocalAad(account), Kpm1Error.WrapInvalid);
+        }
+        catch (Kpm1Exception)
+        {
+            return null;
+        }
+
+        var key = ECDiffieHellman.Create();
+        key.ImportPkcs8PrivateKey(secret, out _);
+        CryptographicOperations.ZeroMemory(secret);
+        return key;
+    }
+
+    /// <summary>Stores the ECDH key pair sealed under AK's local key.</summary>
+    public void SealAgreementKey(SqliteConnection connection, Guid account, VaultKeys keys, ECDiffieHellman key)
+    {
         var secret = key.ExportPkcs8PrivateKey();
         try
         {
             var nonce = Primitives.Random(Layout.NonceSize);
-            byte[] aad = [.. "KPM1 local"u8, .. account.ToBytes(), .. Id.ToBytes()];
-            AgreementPublic = P256.PublicKey(key);
-            store.SetAgreementKey(AgreementPublic, [.. nonce, .. Primitives.Seal(keys.Account.LocalKey, nonce, secret, aad)]);
-            return AgreementPublic;
+            LocalStore.SetAgreementKey(connection, P256.PublicKey(key), [.. nonce, .. Primitives.Seal(keys.Account.LocalKey, nonce, secret, LocalAad(account))]);
         }
         finally
         {
             CryptographicOperations.ZeroMemory(secret);
         }
     }
+
+    private byte[] LocalAad(Guid account) => [.. "KPM1 local"u8, .. account.ToBytes(), .. Id.ToBytes()];
 }
 
 /// <summary>Makes this device's operations inside the caller's transaction: number, header, envelope, signature.</summary>
@@ -58,7 +94,7 @@ internal sealed class OperationMaker(DeviceIdentity device, VaultKeys keys, Time
 {
     public SignedOperation Put(SqliteConnection connection, Guid item, Schema.Item plaintext, ulong baseRev, LogRevision? basedOn)
     {
-        var header = NewHeader(connection, OperationKind.Put, item, baseRev) with { Schema = OperationHeader.ItemSchema };
+        var header = NewHeader(connection, OperationKind.Put, item, baseRev) with { Schema = OperationHeader.ItemSchema, Attachments = Items.ItemFiles.Ids(plaintext) };
         var made = ItemEnvelope.Seal(plaintext, header, keys);
         return Sign(header with { Commitment = made.Commitment }, made.Bytes, basedOn);
     }
@@ -67,7 +103,14 @@ internal sealed class OperationMaker(DeviceIdentity device, VaultKeys keys, Time
         Sign(NewHeader(connection, OperationKind.Delete, item, baseRev), [], basedOn);
 
     public SignedOperation Keyset(SqliteConnection connection, Guid vault, ulong baseRev, byte[] keyset) =>
-        Sign(NewHeader(connection, OperationKind.Keyset, vault, baseRev), keyset, null);
+        Sign(NewHeader(connection, OperationKind.Keyset, vault, baseRev) with { KeyEpoch = KeysetEnvelope.Parse(keyset).KeyEpoch }, keyset, null);
+
+    public SignedOperation Revocation(SqliteConnection connection, Guid revoked)
+    {
+        var header = NewHeader(connection, OperationKind.DeviceRevocation, Guid.CreateVersion7(time.GetUtcNow()), 0);
+        var revocation = new DeviceRevocation { Account = header.Account, Vault = header.Vault, Device = revoked };
+        return Sign(header, revocation.ToBytes(keys, header.KeyEpoch), null);
+    }
 
     public SignedOperation DeviceKey(SqliteConnection connection, Enrolment enrolment, byte[] agreementPublic)
     {
@@ -99,7 +142,8 @@ internal sealed class OperationMaker(DeviceIdentity device, VaultKeys keys, Time
             OpId = Guid.CreateVersion7(time.GetUtcNow()),
             Subject = subject,
             BaseRev = baseRev,
-            KeyEpoch = keys.Epoch,
+            // The log's, which after a restored backup may be one that this device has left behind.
+            KeyEpoch = (uint)vault.KeyEpoch,
             Schema = 0,
             EnvelopeHash = new byte[Layout.HashSize],
             Commitment = new byte[Layout.HashSize],

@@ -111,7 +111,7 @@ internal sealed class LocalDatabase : IDisposable
             header BLOB NOT NULL,
             envelope BLOB) STRICT, WITHOUT ROWID;
         CREATE TABLE old_log(
-            header_hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+            header BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
         """;
 
     /// <summary>What version 2 added: a device that had a vault was linked.</summary>

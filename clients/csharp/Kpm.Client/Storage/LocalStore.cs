@@ -72,8 +72,10 @@ internal sealed class LocalStore : IDisposable
         return NewDevice(connection, time);
     });
 
-    public void SetAgreementKey(byte[] publicKey, byte[] sealedKey) => Write(connection =>
-        connection.Execute("UPDATE device SET agreement_public = @publicKey, agreement_key = @sealedKey", new { publicKey, sealedKey }));
+    public static void SetAgreementKey(SqliteConnection connection, byte[] publicKey, byte[] sealedKey) =>
+        connection.Execute("UPDATE device SET agreement_public = @publicKey, agreement_key = @sealedKey", new { publicKey, sealedKey });
+
+    public static byte[]? SealedAgreementKey(SqliteConnection connection) => connection.ExecuteScalar<byte[]?>("SELECT agreement_key FROM device");
 
     public SessionRow? Session() => Read(connection => connection.QuerySingleOrDefault<SessionRow>(
         """
@@ -130,7 +132,7 @@ internal sealed class LocalStore : IDisposable
     /// <summary>Remembers the keyset that was opened, and the strength that is never to be undercut.</summary>
     public void SaveKeyset(byte[] keyset, byte[]? header, ulong generation, uint iterations) => Write(connection => connection.Execute(
         """
-        UPDATE vault SET keyset = @keyset, keyset_header = @header, least_iterations = max(least_iterations, @iterations),
+        UPDATE vault SET keyset = @keyset, keyset_header = @header, keys_behind = 0, least_iterations = max(least_iterations, @iterations),
             generation = CASE WHEN generation = 0 THEN @generation ELSE generation END
         """,
         new { keyset, header, generation = (long)generation, iterations = (long)iterations }));
@@ -139,6 +141,9 @@ internal sealed class LocalStore : IDisposable
     public void ForgetKeyset() => Write(connection =>
         connection.Execute("UPDATE vault SET keyset = NULL, keyset_header = NULL, least_iterations = 0 WHERE seq = 0")
         + connection.Execute("UPDATE device SET agreement_public = NULL, agreement_key = NULL"));
+
+    /// <summary>The vault has keys that this device could not take over by itself.</summary>
+    public static void SetKeysBehind(SqliteConnection connection) => connection.Execute("UPDATE vault SET keys_behind = 1");
 
     private static int WriteSession(SqliteConnection connection, SessionRow session) => connection.Execute(
         """

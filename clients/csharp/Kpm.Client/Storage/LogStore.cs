@@ -35,6 +35,15 @@ internal sealed class LogStore(SqliteConnection connection, VaultRow vault, Guid
     public static List<DirectoryRow> Devices(SqliteConnection connection) => connection.Query<DirectoryRow>(
         "SELECT device_id AS DeviceId, enrolment AS Enrolment, signing_key AS SigningKey, last_op_seq AS LastOpSeq, observed_seq AS ObservedSeq, generation AS Generation, revoked AS Revoked FROM directory").AsList();
 
+    /// <summary>The newest revision of every subject, in the order of a checkpoint's tree.</summary>
+    public static IEnumerable<SnapshotLeaf> Leaves(SqliteConnection connection) => connection
+        .Query<SubjectRow>($"SELECT subject_id AS SubjectId, kind AS Kind, rev AS Rev, seq AS Seq, header AS Header FROM subject ORDER BY subject_id", buffered: false)
+        .Select(row => new SnapshotLeaf(row.Id, (ulong)row.Rev, (ulong)row.Seq, System.Security.Cryptography.SHA256.HashData(row.Header)));
+
+    /// <summary>The header of an entry; null where this device never saw it.</summary>
+    public static byte[]? HeaderAt(SqliteConnection connection, ulong seq) =>
+        connection.ExecuteScalar<byte[]?>("SELECT header FROM log WHERE seq = @seq", new { seq = (long)seq });
+
     /// <summary>True when a revision that the server called superseded was not followed by its successor.</summary>
     public static bool HasWithheld(SqliteConnection connection) => connection.ExecuteScalar<bool>("SELECT EXISTS (SELECT 1 FROM subject WHERE envelope IS NULL)");
 
@@ -52,6 +61,11 @@ internal sealed class LogStore(SqliteConnection connection, VaultRow vault, Guid
         new { id = device.ToBytes() })?.ToKnown();
 
     public bool KnowsOperation(OperationHeader header, ReadOnlySpan<byte> headerHash)
+    {
+        return KnowsOperation(connection, ownDevice, header, headerHash);
+    }
+
+    public static bool KnowsOperation(SqliteConnection connection, Guid ownDevice, OperationHeader header, ReadOnlySpan<byte> headerHash)
     {
         if (header.Device != ownDevice)
         {
@@ -95,10 +109,21 @@ internal sealed class LogStore(SqliteConnection connection, VaultRow vault, Guid
             new { seq = (long)Seq, chainHash = verified.ChainHash, generation = (long)LastGeneration, epoch = (long)KeyEpoch, least = (long)LeastIterations });
         if (verified.Keyset is not null)
         {
-            connection.Execute(
-                "UPDATE vault SET keyset = @keyset, keyset_header = @header",
-                new { keyset = change.Envelope.ToByteArray(), header = change.Header.ToByteArray() });
+            SetKeyset(connection, change);
         }
+    }
+
+    /// <summary>What opens the vault from now on. After a restored backup the log can bring an epoch that this device has left behind: then what opens the later one stays.</summary>
+    public static void SetKeyset(SqliteConnection connection, Change change)
+    {
+        if (LocalStore.Vault(connection)!.Keyset is { } known && KeysetEnvelope.Parse(known).KeyEpoch > OperationHeader.Parse(change.Header.Span).KeyEpoch)
+        {
+            return;
+        }
+
+        connection.Execute(
+            "UPDATE vault SET keyset = @keyset, keyset_header = @header",
+            new { keyset = change.Envelope.ToByteArray(), header = change.Header.ToByteArray() });
     }
 
     private void AddAuthor(VerifiedChange verified)

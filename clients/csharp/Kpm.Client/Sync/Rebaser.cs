@@ -19,6 +19,7 @@ internal sealed class Rebaser(OperationMaker maker, VaultKeys keys, Guid ownDevi
     public List<SyncEvent> Run(SqliteConnection connection, bool atBookmark)
     {
         var events = new List<SyncEvent>();
+        var vault = LocalStore.Vault(connection)!;
         foreach (var rows in Outbox.All(connection).GroupBy(row => row.Subject).Select(group => group.ToList()))
         {
             var foreign = rows.Exists(row => OperationHeader.Parse(row.Header).Device != ownDevice);
@@ -35,14 +36,23 @@ internal sealed class Rebaser(OperationMaker maker, VaultKeys keys, Guid ownDevi
             var subject = LogStore.SubjectRow(connection, rows[0].Subject);
             var moved = (subject?.Rev ?? 0) > rows[0].BaseRev;
 
-            // A result that is still on its way can only be CONFLICT: the change that moved the item was not ours.
-            if (foreign ? atBookmark : moved && rows[^1].Standing != OutboxState.Refused)
+            // A result that is still on its way can only be CONFLICT: the change that moved the item was not ours. The same holds of
+            // new keys: what was applied before them is in the log by now. Only what a snapshot may have swallowed must be known first.
+            var outdated = moved || IsStale(rows[0], vault);
+            if (foreign ? atBookmark : outdated && rows[^1].Standing != OutboxState.Refused && rows[0].Standing != OutboxState.Unsure)
             {
                 Rebase(connection, rows, subject, events);
             }
         }
 
         return events;
+    }
+
+    /// <summary>Made for other keys or another generation than the vault has: the server refuses it.</summary>
+    public static bool IsStale(OutboxRow row, VaultRow vault)
+    {
+        var header = OperationHeader.Parse(row.Header);
+        return header.KeyEpoch != (uint)vault.KeyEpoch || header.Generation != (ulong)vault.Generation;
     }
 
     private void Rebase(SqliteConnection connection, List<OutboxRow> rows, SubjectRow? subject, List<SyncEvent> events)
@@ -99,10 +109,7 @@ internal sealed class Rebaser(OperationMaker maker, VaultKeys keys, Guid ownDevi
         catch (Kpm1Exception unknown) when (unknown.Error is Kpm1Error.SchemaUnknown or Kpm1Error.SuiteUnknown or Kpm1Error.KeyEpochUnknown)
         {
             // What can't be read must not be rewritten; the edit waits for a newer program.
-            var reason = Kpm1Exception.NameOf(unknown.Error);
-            RemoveAll(connection, rows[..^1]);
-            Outbox.SetState(connection, rows[^1].OpSeq, OutboxState.Refused, reason);
-            events.Add(new SyncEvent.Refused(subject.Id, reason));
+            Refuse(connection, rows, subject, unknown.Error, events);
             return;
         }
 
@@ -110,17 +117,40 @@ internal sealed class Rebaser(OperationMaker maker, VaultKeys keys, Guid ownDevi
         var basedOn = first is { BaseHeader: not null, BaseEnvelope: { Length: > 0 } } ? Open(first.BaseHeader, first.BaseEnvelope) : new Item();
         var theirDevice = OperationHeader.Parse(subject.Header).Device;
         var (merged, newlyKept) = ItemMerge.Merge(basedOn, theirs, mine, theirDevice, time.GetUtcNow());
-        RemoveAll(connection, rows);
         if (!merged.Equals(theirs))
         {
-            var made = maker.Put(connection, subject.Id, merged, (ulong)subject.Rev, new LogRevision(subject.Header, subject.Envelope));
+            SignedOperation made;
+            try
+            {
+                made = maker.Put(connection, subject.Id, merged, (ulong)subject.Rev, new LogRevision(subject.Header, subject.Envelope));
+            }
+            catch (Kpm1Exception tooLarge) when (tooLarge.Error == Kpm1Error.ItemTooLarge)
+            {
+                // Both sides together do not fit: the person must take something out. Synchronising goes on.
+                Refuse(connection, rows, subject, tooLarge.Error, events);
+                return;
+            }
+
+            RemoveAll(connection, rows);
             Outbox.Add(connection, made, OutboxState.Queued);
+        }
+        else
+        {
+            RemoveAll(connection, rows);
         }
 
         if (subject.Rev != first.BaseRev)
         {
             events.Add(new SyncEvent.Merged(subject.Id, newlyKept));
         }
+    }
+
+    private static void Refuse(SqliteConnection connection, List<OutboxRow> rows, SubjectRow subject, Kpm1Error error, List<SyncEvent> events)
+    {
+        var reason = Kpm1Exception.NameOf(error);
+        RemoveAll(connection, rows[..^1]);
+        Outbox.SetState(connection, rows[^1].OpSeq, OutboxState.Refused, reason);
+        events.Add(new SyncEvent.Refused(subject.Id, reason));
     }
 
     private Item Open(byte[] header, byte[] envelope) => ItemEnvelope.Open(envelope, OperationHeader.Parse(header), keys);

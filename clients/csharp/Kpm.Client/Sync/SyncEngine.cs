@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Google.Protobuf;
 using Grpc.Core;
 using Kpm.Client.Accounts;
+using Kpm.Client.Kpm1;
 using Kpm.Client.Storage;
 using Kpm.V1;
 
@@ -15,6 +16,7 @@ internal sealed class SyncEngine
     private static readonly TimeSpan FirstAnswer = TimeSpan.FromSeconds(30);
 
     private readonly VaultService.VaultServiceClient _vaults;
+    private readonly ServerCalls _calls;
     private readonly SessionKeeper _sessions;
     private readonly LocalStore _local;
     private readonly SyncStore _store;
@@ -22,9 +24,10 @@ internal sealed class SyncEngine
     private readonly TimeProvider _time;
     private readonly Backoff _backoff = new(() => RandomNumberGenerator.GetInt32(int.MaxValue) / (double)int.MaxValue);
 
-    public SyncEngine(VaultService.VaultServiceClient vaults, SessionKeeper sessions, LocalStore local, SyncStore store, DeviceIdentity device, TimeProvider time)
+    public SyncEngine(VaultService.VaultServiceClient vaults, ServerCalls calls, SessionKeeper sessions, LocalStore local, SyncStore store, DeviceIdentity device, TimeProvider time)
     {
         _vaults = vaults;
+        _calls = calls;
         _sessions = sessions;
         _local = local;
         _store = store;
@@ -125,6 +128,9 @@ internal sealed class SyncEngine
             Generation = vault.Seq == 0 ? 0 : (ulong)vault.Generation,
             Cursor = (ulong)vault.Seq,
             Proof = DeviceProofs.Sign(DeviceProofs.Sync, token, _device.SigningKey, _time),
+
+            // What others have overwritten since need not come to a device that begins.
+            Snapshot = vault.Seq == 0,
         };
         hello.Versions.Add(SyncProtocol.Version);
         if (vault.Seq > 0)
@@ -133,6 +139,43 @@ internal sealed class SyncEngine
         }
 
         return new SyncRequest { Hello = hello };
+    }
+
+    /// <summary>A snapshot of a later key epoch can only be verified with its keys, so they come first.</summary>
+    private async Task BeginSnapshotAsync(SnapshotBegin begin, Action<SyncEvent> report, CancellationToken cancellationToken)
+    {
+        var epoch = Checkpoint.Parse(begin.Checkpoint.Span).KeyEpoch;
+        if (epoch > _store.KeyEpoch)
+        {
+            var remote = await _calls.SessionAsync(to => _vaults.GetVaultAsync(new GetVaultRequest(), to), cancellationToken);
+            var adopted = remote.Keyset is not null && _store.Adopt(remote.Keyset);
+            report(new SyncEvent.Rekeyed(epoch, adopted));
+            if (!adopted)
+            {
+                throw new Kpm1Exception(Kpm1Error.KeyEpochUnknown);
+            }
+        }
+
+        _store.Snapshots.Begin(begin);
+    }
+
+    /// <summary>A courtesy to the vault's other devices: what comes of it must not end the stream.</summary>
+    private async Task PublishAsync(ulong seq, Action<SyncEvent> report, CancellationToken cancellationToken)
+    {
+        if (_store.Checkpoint(seq) is not { } request)
+        {
+            return;
+        }
+
+        try
+        {
+            await _calls.SessionAsync(to => _vaults.PublishCheckpointAsync(request, to), cancellationToken);
+            report(new SyncEvent.CheckpointPublished(seq));
+        }
+        catch (ServerException refused)
+        {
+            report(new SyncEvent.CheckpointRefused(refused.Message));
+        }
     }
 
     private static async Task ReadAsync(IAsyncStreamReader<SyncResponse> stream, ChannelWriter<SyncResponse?> inbox, CancellationToken cancellationToken)
@@ -226,6 +269,22 @@ internal sealed class SyncEngine
                 case SyncEffect.Store store:
                     Report(engine._store.Add(store.Entries));
                     await WriteAsync(new SyncRequest { Ack = new Ack { Seq = store.Entries[^1].Seq } }, cancellationToken);
+                    break;
+                case SyncEffect.BeginSnapshot begin:
+                    await engine.BeginSnapshotAsync(begin.Begin, report, cancellationToken);
+                    break;
+                case SyncEffect.AddRows rows:
+                    engine._store.Snapshots.Add(rows.Rows);
+                    break;
+                case SyncEffect.EndSnapshot end:
+                    Report(engine._store.Snapshots.End());
+                    await WriteAsync(new SyncRequest { Ack = new Ack { Seq = end.AsOf } }, cancellationToken);
+                    break;
+                case SyncEffect.Publish publish:
+                    await engine.PublishAsync(publish.Seq, report, cancellationToken);
+                    break;
+                case SyncEffect.NearlyFull:
+                    report(new SyncEvent.NearlyFull());
                     break;
                 case SyncEffect.Bookmark bookmark:
                     Report(engine._store.Bookmark());

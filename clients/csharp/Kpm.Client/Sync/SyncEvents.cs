@@ -15,9 +15,6 @@ public enum SyncStop
     /// <summary>The server's log is not the one that this device has seen.</summary>
     ChainMismatch,
 
-    /// <summary>The changes after this device's cursor are no longer kept.</summary>
-    Compacted,
-
     /// <summary>Another program took over with this device's identity: the data folder was copied.</summary>
     Replaced,
 
@@ -86,6 +83,35 @@ public abstract record SyncEvent
     /// <param name="Subject">The item.</param>
     /// <param name="Reason">Why, such as QUOTA_EXCEEDED.</param>
     public sealed record Refused(Guid Subject, string Reason) : SyncEvent;
+
+    /// <summary>What the changes would have told came as a snapshot that a device of the vault has signed.</summary>
+    /// <param name="Seq">The entry that it is as of.</param>
+    /// <param name="Subjects">How many items, devices and keys it has.</param>
+    public sealed record SnapshotTaken(ulong Seq, ulong Subjects) : SyncEvent;
+
+    /// <summary>This device has signed what the vault is, for others to take as a snapshot.</summary>
+    /// <param name="Seq">The entry that it is as of.</param>
+    public sealed record CheckpointPublished(ulong Seq) : SyncEvent;
+
+    /// <summary>The server did not take this device's checkpoint; nothing depends on it.</summary>
+    /// <param name="Why">What it said.</param>
+    public sealed record CheckpointRefused(string Why) : SyncEvent;
+
+    /// <summary>The vault has new keys. The person's main password opens them, where this device could not take them over.</summary>
+    /// <param name="KeyEpoch">The new epoch.</param>
+    /// <param name="Adopted">This device has them already.</param>
+    public sealed record Rekeyed(uint KeyEpoch, bool Adopted) : SyncEvent;
+
+    /// <summary>A device was revoked in the log: nothing that it writes is accepted any more.</summary>
+    /// <param name="Device">The device.</param>
+    public sealed record DeviceRevoked(Guid Device) : SyncEvent;
+
+    /// <summary>After a restored backup: this was not in the server's log any more and is sent again.</summary>
+    /// <param name="Subject">The item, or the vault for its keys.</param>
+    public sealed record Returned(Guid Subject) : SyncEvent;
+
+    /// <summary>The vault is above 90 % of its quota.</summary>
+    public sealed record NearlyFull : SyncEvent;
 
     /// <summary>Something happened to the account, on this or another device.</summary>
     /// <param name="Happened">The event, as the server tells it; only an export proves it.</param>
