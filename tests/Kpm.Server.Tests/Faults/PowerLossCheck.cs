@@ -80,7 +80,7 @@ internal sealed class PowerLossCheck(PowerLossRun run)
     }
 
     /// <summary>The devices did not notice anything: they send again, get the same results, and go on.</summary>
-    private async Task CheckResultsAsync(StoredVault vault, List<Promise> promises, List<string> wrong)
+    private static async Task CheckResultsAsync(StoredVault vault, List<Promise> promises, List<string> wrong)
     {
         foreach (var device in promises.GroupBy(p => p.Device.Caller.DeviceId))
         {
