@@ -8,7 +8,7 @@ namespace Kpm.Server.Storage.Files;
 /// attachment; what is whole under the first two digits of its hash, by account and hash, so that no account can find out
 /// what another one has. Names are made of ids and hashes only.
 /// </summary>
-internal sealed class AttachmentFiles(string root, IDiskSync sync)
+internal sealed class AttachmentFiles(string root, IDiskSync sync) : IDisposable
 {
     public const string IncomingFolder = "incoming";
 
@@ -134,6 +134,8 @@ internal sealed class AttachmentFiles(string root, IDiskSync sync)
         [.. Names(folder).Select(n => n.Split('.')).Where(p => p.Length == 2 && Guid.TryParseExact(p[0], "N", out _) && IsHash(p[1]) && p[1].StartsWith(folder, StringComparison.Ordinal))
             .Select(p => (Guid.ParseExact(p[0], "N"), Convert.FromHexString(p[1])))]);
 
+    public void Dispose() => _workers.Dispose();
+
     private static bool IsHash(string text) => text.Length == SHA256.HashSizeInBytes * 2 && text.All(char.IsAsciiHexDigitLower);
 
     private static long? LengthOf(string path) => new FileInfo(path) is { Exists: true } file ? file.Length : null;
@@ -144,7 +146,7 @@ internal sealed class AttachmentFiles(string root, IDiskSync sync)
         return Directory.Exists(path) ? Directory.EnumerateFiles(path).Select(f => Path.GetFileName(f)) : [];
     }
 
-    private Task RemoveAsync(string path) => OnDiskAsync(() =>
+    private Task<object?> RemoveAsync(string path) => OnDiskAsync(() =>
     {
         if (File.Exists(path))
         {
@@ -186,7 +188,7 @@ internal sealed class AttachmentFiles(string root, IDiskSync sync)
         }
     }
 
-    private Task OnDiskAsync(Action work) => OnDiskAsync<object?>(() =>
+    private Task<object?> OnDiskAsync(Action work) => OnDiskAsync<object?>(() =>
     {
         work();
         return null;

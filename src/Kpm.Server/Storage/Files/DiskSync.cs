@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace Kpm.Server.Storage.Files;
@@ -30,7 +31,7 @@ internal sealed class DiskSync : IDiskSync
         }
 
         // The framework opens no folders.
-        var folder = Open(path, ReadOnly);
+        var folder = Open(Encoding.UTF8.GetBytes(path + '\0'), ReadOnly);
         if (folder < 0)
         {
             throw Failure(path);
@@ -53,7 +54,7 @@ internal sealed class DiskSync : IDiskSync
 
     [DllImport("libc", EntryPoint = "open", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int Open([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags);
+    private static extern int Open(byte[] path, int flags);
 
     [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -1,4 +1,3 @@
-using Kpm.Server.Tests.Accounts.Lifecycle;
 using Kpm.Server.Tests.Hosting;
 using Kpm.V1;
 
