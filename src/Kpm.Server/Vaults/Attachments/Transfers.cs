@@ -9,6 +9,18 @@ internal sealed class Transfers : ISessionEndings
     private readonly Lock _gate = new();
     private readonly HashSet<Transfer> _running = [];
 
+    /// <summary>For tests: how many are under way.</summary>
+    internal int Running
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _running.Count;
+            }
+        }
+    }
+
     public Transfer Begin(Rpc.Caller caller)
     {
         var transfer = new Transfer(this, caller);

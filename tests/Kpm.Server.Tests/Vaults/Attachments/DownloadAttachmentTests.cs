@@ -1,5 +1,6 @@
 using Kpm.Server.Tests.Hosting;
 using Kpm.V1;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Kpm.Server.Tests.Vaults.Attachments;
 
@@ -113,9 +114,15 @@ public sealed class DownloadAttachmentTests
         var attachment = await server.AttachAsync(device, 30 * 1024 * 1024);
         using var call = server.Vault.DownloadAttachment(new DownloadAttachmentRequest { AttachmentId = attachment.Id.ToWire() }, device.Call);
         Assert.True(await call.ResponseStream.MoveNext(TestContext.Current.CancellationToken));
-        await Eventually.TrueAsync(() => time.Timers(server.Limits.StallTimeout) > 0);
+        var transfers = server.Services.GetRequiredService<Kpm.Server.Vaults.Attachments.Transfers>();
+        Assert.Equal(1, transfers.Running);
 
-        time.Advance(server.Limits.StallTimeout);
+        // Until the windows are full, each piece that fits begins the time anew.
+        await Eventually.TrueAsync(() =>
+        {
+            time.Advance(server.Limits.StallTimeout);
+            return transfers.Running == 0;
+        });
 
         var error = await Assert.ThrowsAsync<Grpc.Core.RpcException>(async () =>
         {

@@ -364,7 +364,7 @@ public sealed class UploadAttachmentTests
         using var call = server.Vault.UploadAttachment(device.Call);
         await call.RequestStream.WriteAsync(attachment.Start());
         await call.RequestStream.WriteAsync(attachment.Data(0, 10));
-        await Eventually.TrueAsync(() => server.AttachmentFiles().Count == 1);
+        await Eventually.TrueAsync(() => server.AttachmentFiles() is [var file] && new FileInfo(Path.Combine(server.AttachmentFolder(), file)).Length == 10);
 
         time.Advance(server.Limits.StallTimeout);
         time.Advance(server.Limits.StallTimeout);
