@@ -1,5 +1,3 @@
-using Kpm.V1;
-
 namespace Kpm.Server.Vaults;
 
 /// <summary>Checkpoints, and the vault as it stood at their seq. Reads are short: what they tell of a seq never changes while it is not compacted.</summary>

@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Kpm.Server.Vaults;
-using Kpm.V1;
 
 namespace Kpm.Server.Storage.Sqlite;
 
