@@ -5,18 +5,18 @@ using Kpm.V1;
 
 namespace Kpm.Server.Rpc;
 
-/// <summary>Opens the session of the call's access token and holds it against what the rpc demands.</summary>
+/// <summary>Opens the session of the call's access token, holds it against what the rpc demands, and leaves its caller with the call.</summary>
 internal sealed class Authenticator(MethodPolicies policies, SessionDirectory sessions, Operators operators)
 {
     private const string Scheme = "Bearer ";
 
-    /// <summary>Null for an anonymous call; throws where the contract demands more than the call brings. A known session costs no state machine.</summary>
-    public ValueTask<Caller?> AuthenticateAsync(ServerCallContext context)
+    /// <summary>Throws where the contract demands more than the call brings. A session that is known costs no state machine.</summary>
+    public ValueTask AuthenticateAsync(ServerCallContext context)
     {
         var demanded = policies.Of(context.Method);
         if (demanded == Authentication.Anonymous)
         {
-            return ValueTask.FromResult<Caller?>(null);
+            return ValueTask.CompletedTask;
         }
 
         if (demanded == Authentication.Operator)
@@ -28,7 +28,7 @@ internal sealed class Authenticator(MethodPolicies policies, SessionDirectory se
         var header = http.Request.Headers.Authorization;
         if (demanded == Authentication.OptionalSession && header.Count == 0)
         {
-            return ValueTask.FromResult<Caller?>(null);
+            return ValueTask.CompletedTask;
         }
 
         if (header is not [{ } value] || !value.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) || !TryHash(http, value.AsSpan(Scheme.Length), out var hash))
@@ -36,26 +36,39 @@ internal sealed class Authenticator(MethodPolicies policies, SessionDirectory se
             throw Errors.Of(ErrorReason.SessionInvalid);
         }
 
-        var found = sessions.FindAsync(hash, context.CancellationToken);
-        return found.IsCompletedSuccessfully ? ValueTask.FromResult<Caller?>(Admit(found.Result, demanded)) : AdmitAsync(found, demanded);
+        if (!sessions.TryFind(hash, out var caller))
+        {
+            return LoadAsync(hash, demanded, context);
+        }
+
+        Admit(caller, demanded, context);
+        return ValueTask.CompletedTask;
     }
 
     private static bool TryHash(HttpContext http, ReadOnlySpan<char> token, out TokenHash hash) =>
         http.Features.Get<TokenMemo>() is { } memo ? memo.TryHash(token, out hash) : TokenHash.TryOf(token, out hash);
 
-    private static async ValueTask<Caller?> AdmitAsync(ValueTask<Caller?> found, Authentication demanded) => Admit(await found, demanded);
+    private async ValueTask LoadAsync(TokenHash hash, Authentication demanded, ServerCallContext context) =>
+        Admit(await sessions.FindAsync(hash, context.CancellationToken), demanded, context);
 
-    private static Caller Admit(Caller? caller, Authentication demanded) =>
-        caller is null ? throw Errors.Of(ErrorReason.SessionInvalid)
-        : demanded == Authentication.ActivatedSession && !caller.Activated ? throw Errors.Of(ErrorReason.ActivationRequired)
-        : caller;
+    private static void Admit(Caller? caller, Authentication demanded, ServerCallContext context)
+    {
+        if (caller is null)
+        {
+            throw Errors.Of(ErrorReason.SessionInvalid);
+        }
+
+        if (demanded == Authentication.ActivatedSession && !caller.Activated)
+        {
+            throw Errors.Of(ErrorReason.ActivationRequired);
+        }
+
+        context.SetCaller(caller);
+    }
 
     /// <summary>No session: whoever calls as an operator is none of the account's own devices.</summary>
-    private async ValueTask<Caller?> AuthenticateOperatorAsync(ServerCallContext context)
-    {
+    private async ValueTask AuthenticateOperatorAsync(ServerCallContext context) =>
         context.SetOperator(await operators.AuthenticateAsync(TokenOf(context), context));
-        return null;
-    }
 
     /// <summary>The token as it was sent, for the answer to a repeated call.</summary>
     public static string? TokenOf(ServerCallContext context) =>

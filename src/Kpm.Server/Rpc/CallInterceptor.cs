@@ -53,7 +53,7 @@ internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls
     {
         try
         {
-            await AuthenticateAsync(context);
+            await authenticator.AuthenticateAsync(context);
             return await continuation(new CheckedStreamReader<TRequest>(requestStream), context);
         }
         catch (Exception e)
@@ -67,7 +67,7 @@ internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls
     {
         try
         {
-            await AuthenticateAsync(context);
+            await authenticator.AuthenticateAsync(context);
             await continuation(new CheckedStreamReader<TRequest>(requestStream), responseStream, context);
         }
         catch (Exception e)
@@ -91,7 +91,7 @@ internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls
     private ValueTask AdmitAsync<TRequest>(TRequest request, ServerCallContext context)
         where TRequest : class
     {
-        var authentication = AuthenticateAsync(context);
+        var authentication = authenticator.AuthenticateAsync(context);
         if (authentication.IsCompletedSuccessfully)
         {
             Constraints.Check(request);
@@ -106,28 +106,6 @@ internal sealed class CallInterceptor(Authenticator authenticator, RepeatedCalls
     {
         await authentication;
         Constraints.Check(request);
-    }
-
-    private ValueTask AuthenticateAsync(ServerCallContext context)
-    {
-        var authentication = authenticator.AuthenticateAsync(context);
-        if (!authentication.IsCompletedSuccessfully)
-        {
-            return NoteAsync(authentication, context);
-        }
-
-        Note(authentication.Result, context);
-        return ValueTask.CompletedTask;
-    }
-
-    private static async ValueTask NoteAsync(ValueTask<Caller?> authentication, ServerCallContext context) => Note(await authentication, context);
-
-    private static void Note(Caller? caller, ServerCallContext context)
-    {
-        if (caller is not null)
-        {
-            context.SetCaller(caller);
-        }
     }
 
     private async Task<TResponse> RepeatAsync<TRequest, TResponse>(TRequest request, ServerCallContext context, KpmException refusal)

@@ -19,16 +19,22 @@ internal sealed class SessionDirectory(ISessionStore sessions, ISessionEndings e
         TokenHash.TryOf(accessToken, out var hash) ? FindAsync(hash, cancellationToken) : ValueTask.FromResult<Caller?>(null);
 
     /// <summary>The caller of a live token, or null.</summary>
-    public ValueTask<Caller?> FindAsync(TokenHash hash, CancellationToken cancellationToken)
+    public ValueTask<Caller?> FindAsync(TokenHash hash, CancellationToken cancellationToken) =>
+        TryFind(hash, out var caller) ? ValueTask.FromResult(caller) : LoadAsync(hash, cancellationToken);
+
+    /// <summary>True where the token is known without a look into the database: with its caller, or null when it has expired.</summary>
+    public bool TryFind(TokenHash hash, out Caller? caller)
     {
-        if (_byToken.TryGetValue(hash, out var entry))
+        if (!_byToken.TryGetValue(hash, out var entry))
         {
-            var now = time.Now();
-            entry.Seen(now);
-            return ValueTask.FromResult(now < entry.Caller.AccessExpiresAt ? entry.Caller : null);
+            caller = null;
+            return false;
         }
 
-        return LoadAsync(hash, cancellationToken);
+        var now = time.Now();
+        entry.Seen(now);
+        caller = now < entry.Caller.AccessExpiresAt ? entry.Caller : null;
+        return true;
     }
 
     /// <summary>Ends what runs on sessions that are durably over.</summary>
