@@ -28,6 +28,12 @@ internal sealed class Climate
 {
     public required int Accounts { get; init; }
 
+    /// <summary>
+    /// The devices run the client library itself. Its ids and ciphertexts come from the system's source of randomness, so that
+    /// pages of databases differ between two runs: no fault may then depend on a count of writes.
+    /// </summary>
+    public required bool RealClients { get; init; }
+
     public required int Devices { get; init; }
 
     public required int Items { get; init; }
@@ -50,9 +56,12 @@ internal sealed class Climate
 
     public NetworkWeather Calm { get; } = new() { Latency = TimeSpan.FromMilliseconds(20), Hiccups = 0, LongestDeathNotice = TimeSpan.FromMilliseconds(100), Window = 64 };
 
-    public static Climate Of(Random random) => new()
+    private static readonly FaultKind[] Counted = [FaultKind.KillAtWrite, FaultKind.PowerLossAtWrite, FaultKind.DiskFull, FaultKind.WriteError, FaultKind.SyncError];
+
+    public static Climate Of(Random random, bool realClients) => new()
     {
-        Accounts = random.Next(4) == 0 ? 2 : 1,
+        RealClients = realClients,
+        Accounts = !realClients && random.Next(4) == 0 ? 2 : 1,
         Devices = random.Next(2, 5),
         Items = random.Next(1, 9),
         OperationsPerPush = random.Next(1, 6),
@@ -67,7 +76,7 @@ internal sealed class Climate
         EditInterval = TimeSpan.FromSeconds(0.3 + (random.NextDouble() * 8)),
         Storm = TimeSpan.FromMinutes(1 + (random.NextDouble() * 4)),
         ClientCrashes = random.Next(2) == 0 ? 0 : random.Next(20, 300),
-        Faults = [.. Enum.GetValues<FaultKind>().Where(_ => random.Next(5) < 2).Select(kind => new FaultPlan(kind, TimeSpan.FromSeconds(3 + (random.NextDouble() * 40))))],
+        Faults = [.. Enum.GetValues<FaultKind>().Where(kind => random.Next(5) < 2 && !(realClients && Counted.Contains(kind))).Select(kind => new FaultPlan(kind, TimeSpan.FromSeconds(3 + (random.NextDouble() * 40))))],
     };
 
     /// <summary>Small, so that pages, windows and histories have many ends.</summary>

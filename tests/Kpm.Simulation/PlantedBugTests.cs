@@ -18,7 +18,7 @@ public sealed class PlantedBugTests(ITestOutputHelper output)
         {
             try
             {
-                Simulation.Run(seed, bug);
+                World.Run(seed, bug);
             }
             catch (ViolationException violation)
             {

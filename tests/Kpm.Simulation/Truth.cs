@@ -30,6 +30,8 @@ internal sealed class Truth(Limits limits)
     private readonly Dictionary<ulong, string> _applied = [];
     private readonly Dictionary<Guid, ulong> _consumed = [];
     private readonly List<(string Hash, Change Change)> _log = [];
+    private readonly HashSet<int> _typed = [];
+    private readonly HashSet<string> _passedOver = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ulong> _seqOf = new(StringComparer.Ordinal);
     private readonly Dictionary<string, ulong> _revs = new(StringComparer.Ordinal);
 
@@ -41,6 +43,12 @@ internal sealed class Truth(Limits limits)
     public static string HashOf(ByteString header) => Convert.ToHexString(SHA256.HashData(header.Span));
 
     public void Made(MadeOperation operation) => _made.Add(HashOf(operation.Message.Header), operation);
+
+    /// <summary>A device has stored what a person typed: it must come into the log, whatever happens.</summary>
+    public void Typed(int token) => _typed.Add(token);
+
+    /// <summary>The person has thrown away what was typed, before it was sent.</summary>
+    public void Dropped(IEnumerable<int> tokens) => _typed.ExceptWith(tokens);
 
     /// <summary>The greatest op_seq of a device that a durable result has consumed.</summary>
     public ulong Consumed(Guid device) => _consumed.GetValueOrDefault(device);
@@ -62,6 +70,7 @@ internal sealed class Truth(Limits limits)
 
         Require(change.Seq == (ulong)_log.Count + 1, "G4", $"seq {change.Seq} comes after {_log.Count}");
         Require(_made.TryGetValue(hash, out var made), "G4", $"nobody made seq {change.Seq}");
+        Require(!_passedOver.Contains(hash), "G3", $"the operation of seq {change.Seq} was passed over");
         Require(_seqOf.TryAdd(hash, change.Seq), "G3", $"the operation of seq {change.Seq} stands at seq {_seqOf.GetValueOrDefault(hash)} already");
         Require(!_applied.TryGetValue(change.Seq, out var acknowledged) || acknowledged == hash, "G2", $"at seq {change.Seq} another operation was acknowledged");
         Require(change.Rev == made!.Message.BaseRev + 1 && _revs.GetValueOrDefault(change.SubjectId) == made.Message.BaseRev, "G1", $"seq {change.Seq} was not made on the newest revision");
@@ -75,13 +84,21 @@ internal sealed class Truth(Limits limits)
     /// <summary>A device has received the result of one of its operations.</summary>
     public void Heard(Guid device, string hash, OperationResult result)
     {
+        var made = _made[hash];
         if (result.Rejected is { Reason: RejectionReason.AtomicAborted })
         {
             return;
         }
 
+        if (made.Batch != 0 && result.Rejected is { Reason: RejectionReason.ResultForgotten })
+        {
+            // The device has not heard that its atomic Push was aborted, and has gone on: the numbers were passed over for good.
+            Require(!_seqOf.ContainsKey(hash), "G3", $"operation {result.OpSeq} is in the log, and its result is not known");
+            _passedOver.Add(hash);
+            return;
+        }
+
         // A conflict inside an aborted atomic Push was not stored, so it may turn out otherwise later.
-        var made = _made[hash];
         var key = (device, result.OpSeq, hash);
         if (made.Batch == 0 && _results.TryGetValue(key, out var before))
         {
@@ -134,14 +151,16 @@ internal sealed class Truth(Limits limits)
         RequireHistory(log, state);
     }
 
-    /// <summary>G8: each value ever committed is in the item still, or was deleted by somebody who saw it.</summary>
-    public void CheckValues(IReadOnlyDictionary<Guid, IReadOnlyCollection<int>> final)
+    /// <summary>G8: each value ever committed is in the item still, or was replaced or deleted by somebody who saw it.</summary>
+    public void CheckValues(IReadOnlyDictionary<Guid, IReadOnlyCollection<int>> final, IReadOnlySet<int> replaced)
     {
+        var unsent = _typed.Except(_log.SelectMany(entry => _made[entry.Hash].Tokens)).ToList();
+        Require(unsent.Count == 0, "G3", $"the values {string.Join(", ", unsent)} never came into the log");
         foreach (var subject in _log.Where(entry => entry.Change.Kind is OperationKind.Put or OperationKind.Delete).GroupBy(entry => entry.Change.SubjectId))
         {
             var kept = final.GetValueOrDefault(Guid.ParseExact(subject.Key, "D")) ?? [];
             var deleted = subject.Where(entry => entry.Change.Kind == OperationKind.Delete).SelectMany(entry => _made[entry.Hash].Tokens);
-            var lost = subject.SelectMany(entry => _made[entry.Hash].Tokens).Except(kept).Except(deleted).ToList();
+            var lost = subject.SelectMany(entry => _made[entry.Hash].Tokens).Except(kept).Except(deleted).Except(replaced).ToList();
             Require(lost.Count == 0, "G8", $"of item {subject.Key} the values {string.Join(", ", lost)} are lost");
         }
     }

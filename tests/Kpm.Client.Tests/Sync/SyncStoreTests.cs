@@ -93,6 +93,19 @@ public sealed class SyncStoreTests : IDisposable
     }
 
     [Fact]
+    public void Edits_before_the_first_synchronisation_are_sent_behind_the_devices_entry()
+    {
+        using var newcomer = new Replica(_server, _log, TimeProvider.System);
+        var item = newcomer.Vault.Add(new Item { Name = "made before the device was enrolled" });
+
+        newcomer.SyncFully(_server);
+
+        Assert.Equal((0, 0), (newcomer.Vault.Status().Pending, newcomer.Vault.Status().Refused));
+        Assert.Equal([OperationKind.DeviceKey, OperationKind.Put], _server.Log.TakeLast(2).Select(change => change.Kind));
+        Assert.Equal(item.ToString("D"), _server.Log[^1].SubjectId);
+    }
+
+    [Fact]
     public void An_edit_behind_a_sent_one_waits_for_its_result()
     {
         var id = _replica.Vault.Add(new Item { Name = "1" });

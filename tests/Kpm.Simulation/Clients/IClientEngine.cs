@@ -14,8 +14,11 @@ internal interface IClientEngine
     /// <summary>Sends what is due, if the stream has come so far.</summary>
     void Send(Action<SyncRequest> send);
 
-    /// <summary>The stream is gone, or the program was restarted: only what is stored counts.</summary>
+    /// <summary>The stream is gone.</summary>
     void Closed();
+
+    /// <summary>The program was killed and starts again: only what is stored counts.</summary>
+    void Crashed();
 
     /// <summary>The person does something.</summary>
     void Act();
@@ -28,6 +31,9 @@ internal interface IClientEngine
 
     /// <summary>The results of a unary Push.</summary>
     void TakeResults(IReadOnlyList<OperationResult> results);
+
+    /// <summary>For the message of a failure.</summary>
+    string Describe();
 }
 
 /// <summary>What becomes of the stream after a message.</summary>

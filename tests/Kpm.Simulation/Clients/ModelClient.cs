@@ -1,7 +1,5 @@
-using Kpm.Server;
 using Kpm.Server.Rpc;
 using Kpm.Server.Vaults;
-using Kpm.Simulation.Engine;
 using Kpm.Simulation.Server;
 using Kpm.V1;
 
@@ -62,6 +60,10 @@ internal sealed class ModelClient(Caller caller, Truth truth, Workload workload,
         _inFlight.Clear();
         (_welcomed, _caughtUp) = (false, false);
     }
+
+    public void Crashed() => Closed();
+
+    public string Describe() => $"cursor {_store.Cursor}, outbox {string.Join(' ', _store.Outbox.Values.Select(o => $"{o.Message.OpSeq}:{o.State}"))}";
 
     public ClientVerdict Take(SyncResponse message, Action<SyncRequest> send)
     {
@@ -355,11 +357,14 @@ internal sealed class ModelClient(Caller caller, Truth truth, Workload workload,
         if (mayDelete && known?.Kind == OperationKind.Put && random.Next(8) == 0)
         {
             // What the person sees goes, the edit that was never sent with it.
+            truth.Dropped((pending?.Made.Tokens ?? []).Except(known.Tokens!));
             Make(OperationKind.Delete, item, baseRev, [.. known.Tokens!], batch);
             return;
         }
 
-        tokens.Add(workload.NextToken());
+        var typed = workload.NextToken();
+        truth.Typed(typed);
+        tokens.Add(typed);
         Make(OperationKind.Put, item, baseRev, tokens, batch);
     }
 
@@ -380,7 +385,7 @@ internal sealed class ModelClient(Caller caller, Truth truth, Workload workload,
         return operation;
     }
 
-    /// <summary>An atomic Push failed and can't succeed any more: what is left of its operations goes on alone.</summary>
+    /// <summary>An atomic Push failed, or was aborted unheard and its numbers were passed over: what is left of its operations goes on alone.</summary>
     private void Dissolve(int batch)
     {
         foreach (var operation in _store.Outbox.Values.Where(o => o.Batch == batch))

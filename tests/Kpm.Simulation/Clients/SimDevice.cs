@@ -82,7 +82,7 @@ internal sealed class SimDevice(string name, Caller caller, SimServer server, Sc
         _link?.Cut(tellClient: false);
         _link = null;
         _unaryUnderWay = false;
-        _engine.Closed();
+        _engine.Crashed();
         _process = new SimProcess(scheduler, $"{name} {++_starts}");
         Later(TimeSpan.FromSeconds(scheduler.Random.NextDouble() * 10), Connect);
         Watchdog();

@@ -27,6 +27,7 @@ internal sealed class SimDisk(Random random) : IDisposable
 {
     private readonly Dictionary<string, SimFile> _files = new(StringComparer.Ordinal);
     private readonly List<FileLocks> _old = [];
+    private StopKind _stopping;
 
     /// <summary>Called when the machine stops at a place that <see cref="StopAtSite"/> named.</summary>
     public Action? Stopped { get; set; }
@@ -91,8 +92,6 @@ internal sealed class SimDisk(Random random) : IDisposable
         _stopping = stop.Kind;
         return false;
     }
-
-    private StopKind _stopping;
 
     /// <summary>The stop that <see cref="Pass"/> announced.</summary>
     public void StopHere()

@@ -9,11 +9,11 @@ internal sealed class SimCall : ServerCallContext
 {
     private readonly CancellationToken _gone;
 
-    public SimCall(CancellationToken gone, Action abort)
+    public SimCall(Action abort, CancellationToken gone)
     {
         _gone = gone;
         var http = new DefaultHttpContext();
-        http.Features.Set<IHttpRequestLifetimeFeature>(new Lifetime(gone, abort));
+        http.Features.Set<IHttpRequestLifetimeFeature>(new Lifetime(abort, gone));
 
         // Where GetHttpContext looks in a context that is not the server's own.
         UserState["__HttpContext"] = http;
@@ -43,7 +43,7 @@ internal sealed class SimCall : ServerCallContext
 
     protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
 
-    private sealed class Lifetime(CancellationToken gone, Action abort) : IHttpRequestLifetimeFeature
+    private sealed class Lifetime(Action abort, CancellationToken gone) : IHttpRequestLifetimeFeature
     {
         public CancellationToken RequestAborted { get; set; } = gone;
 

@@ -22,7 +22,7 @@ internal interface ILinkClient
 /// TCP; whatever was on its way when it breaks may arrive or not, the two ends hear of it at different times, and the server's
 /// end may live on beside the client's next connection.
 /// </summary>
-internal sealed class SimLink : IAsyncStreamReader<SyncRequest>, IServerStreamWriter<SyncResponse>
+internal sealed class SimLink : IAsyncStreamReader<SyncRequest>, IServerStreamWriter<SyncResponse>, IDisposable
 {
     private readonly Scheduler _scheduler;
     private readonly SimProcess _serverProcess;
@@ -46,7 +46,7 @@ internal sealed class SimLink : IAsyncStreamReader<SyncRequest>, IServerStreamWr
     public SimLink(Scheduler scheduler, SimProcess server, SimProcess clientProcess, ILinkClient client, NetworkWeather weather, int number)
     {
         (_scheduler, _serverProcess, _clientProcess, _client, _weather, Number) = (scheduler, server, clientProcess, client, weather, number);
-        Call = new SimCall(_gone.Token, Abort);
+        Call = new SimCall(Abort, _gone.Token);
     }
 
     public int Number { get; }
@@ -142,7 +142,7 @@ internal sealed class SimLink : IAsyncStreamReader<SyncRequest>, IServerStreamWr
         }
 
         _held.Add(message.ToByteArray());
-        if (((WriteOptions?.Flags ?? 0) & WriteFlags.BufferHint) == 0)
+        if (WriteOptions?.Flags.HasFlag(WriteFlags.BufferHint) != true)
         {
             Flush();
         }
@@ -184,6 +184,8 @@ internal sealed class SimLink : IAsyncStreamReader<SyncRequest>, IServerStreamWr
             writing.SetCanceled(_writingToken);
         }
     }
+
+    public void Dispose() => _gone.Dispose();
 
     private void Abort()
     {

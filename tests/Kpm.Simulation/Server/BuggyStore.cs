@@ -10,6 +10,7 @@ using Kpm.V1;
 namespace Kpm.Simulation.Server;
 
 /// <summary>The vault store with a planted bug around it; without one, the store itself.</summary>
+#pragma warning disable CA1852 // The proxy derives from it at run time.
 internal class BuggyStore : DispatchProxy
 {
     private readonly Dictionary<Guid, VaultState> _firstStates = [];

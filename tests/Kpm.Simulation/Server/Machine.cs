@@ -3,7 +3,11 @@ using Kpm.Server;
 using Kpm.Server.Rpc;
 using Kpm.Server.Storage;
 using Kpm.Server.Storage.Sqlite;
+using Kpm.Server.Vaults;
+using Kpm.Server.Vaults.Streams;
 using Kpm.Simulation.Disk;
+using Kpm.Simulation.Engine;
+using Kpm.V1;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Kpm.Simulation.Server;
@@ -27,8 +31,8 @@ internal sealed class Machine : IDisposable
 
     private string Database => Path.Combine(Folder, "kpm.db");
 
-    /// <summary>Puts accounts with their devices and sessions into the database, and what a planted bug needs there.</summary>
-    public void Prepare(IEnumerable<Caller> callers, string? trigger)
+    /// <summary>Puts accounts with their devices and sessions into the database, the beginning of a log, and what a planted bug needs there.</summary>
+    public void Prepare(IEnumerable<Caller> callers, (Caller Founder, List<Operation> Operations)? beginning, string? trigger)
     {
         const string account = """
             INSERT OR IGNORE INTO account (account_id, email, email_key, password_hash, state, region, language, created_at)
@@ -70,6 +74,25 @@ internal sealed class Machine : IDisposable
         if (!stored.IsCompletedSuccessfully)
         {
             throw stored.Exception!.InnerException!;
+        }
+
+        if (beginning is { } first)
+        {
+            var limits = new Limits();
+            var push = new AwaitedPush
+            {
+                AccountId = first.Founder.AccountId,
+                SessionId = first.Founder.SessionId,
+                DeviceId = first.Founder.DeviceId,
+                Operations = [.. first.Operations.Select(o => VaultOperation.From(o, first.Founder.AccountId, first.Founder.DeviceId))],
+                Atomic = true,
+            };
+            new SqliteVaultStore(database, new VaultFeeds(limits), limits, TimeProvider.System).Push(push);
+            database.Writer.Turn();
+            if (!push.Outcomes.IsCompletedSuccessfully)
+            {
+                throw new SimulationException("The log can't be begun.");
+            }
         }
     }
 

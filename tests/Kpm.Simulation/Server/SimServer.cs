@@ -1,4 +1,3 @@
-using Grpc.Core;
 using Kpm.Server;
 using Kpm.Server.Accounts.Events;
 using Kpm.Server.Rpc;
@@ -21,6 +20,7 @@ namespace Kpm.Simulation.Server;
 internal sealed class SimServer(Scheduler scheduler, SimDisk disk, string folder, Limits limits, PlantedBug bug) : IFatalExit, IDisposable
 {
     private readonly List<SimLink> _links = [];
+    private readonly List<SimLink> _everyLink = [];
     private readonly Queue<SqliteDatabase> _dead = new();
     private SqliteDatabase? _database;
     private StreamContext? _context;
@@ -151,7 +151,12 @@ internal sealed class SimServer(Scheduler scheduler, SimDisk disk, string folder
         return true;
     }
 
-    public SimLink Connect(SimProcess client, ILinkClient end, NetworkWeather weather, int number) => new(scheduler, Process!, client, end, weather, number);
+    public SimLink Connect(SimProcess client, ILinkClient end, NetworkWeather weather, int number)
+    {
+        var link = new SimLink(scheduler, Process!, client, end, weather, number);
+        _everyLink.Add(link);
+        return link;
+    }
 
     /// <summary>A unary Push; the answer comes on the server's process, and never when that is killed.</summary>
     public void Push(Caller caller, PushRequest request, Action<IReadOnlyList<OperationResult>?, Exception?> answer)
@@ -206,6 +211,7 @@ internal sealed class SimServer(Scheduler scheduler, SimDisk disk, string folder
         }
 
         AfterStep();
+        _everyLink.ForEach(link => link.Dispose());
     }
 
     private void Crashed()

@@ -20,9 +20,13 @@ internal sealed class Rebaser(OperationMaker maker, VaultKeys keys, Guid ownDevi
     {
         var events = new List<SyncEvent>();
         var vault = LocalStore.Vault(connection)!;
-        foreach (var rows in Outbox.All(connection).GroupBy(row => row.Subject).Select(group => group.ToList()))
+        var all = Outbox.All(connection);
+
+        // The device's entry is sent first. What was made before it has a lower number, which could not come after it.
+        var enrolment = all.Find(row => row.Kind == (long)OperationKind.DeviceKey && row.Subject == ownDevice)?.OpSeq ?? 0;
+        foreach (var rows in all.GroupBy(row => row.Subject).Select(group => group.ToList()))
         {
-            var foreign = rows.Exists(row => OperationHeader.Parse(row.Header).Device != ownDevice);
+            var foreign = rows.Exists(row => row.OpSeq < enrolment || OperationHeader.Parse(row.Header).Device != ownDevice);
             if (rows[0].Kind is not ((long)OperationKind.Put or (long)OperationKind.Delete))
             {
                 if (foreign && atBookmark)

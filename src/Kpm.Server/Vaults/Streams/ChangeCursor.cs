@@ -11,6 +11,7 @@ namespace Kpm.Server.Vaults.Streams;
 internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, VaultFeed feed, IVaultStore store, Limits limits)
 {
     private ulong _polledHead = head;
+    private bool _successorsMayFollow;
 
     /// <summary>The last seq that was taken.</summary>
     public ulong Seq { get; private set; } = cursor;
@@ -20,14 +21,19 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
 
     public bool InsideBatch => Seq != Bookmark;
 
-    /// <summary>Inside an atomic Push there is more, whatever the hints say: a page may have been read between its commit and the word of it.</summary>
-    public bool AtHead => !InsideBatch && Seq >= Math.Max(feed.Head, _polledHead);
+    /// <summary>
+    /// Everything is sent: a bookmark may be. Never inside an atomic Push, nor while the successor of a superseded change may
+    /// be on its way: a page may have been read between a commit and the word of it, and has more to follow than the hints know.
+    /// </summary>
+    public bool AtHead => AtKnownHead && !_successorsMayFollow;
+
+    private bool AtKnownHead => !InsideBatch && Seq >= Math.Max(feed.Head, _polledHead);
 
     /// <summary>Looks at the log itself: heals a hint that was lost.</summary>
     public void Poll() => _polledHead = Math.Max(_polledHead, store.State(accountId).HeadSeq);
 
-    /// <summary>The same way from another seq on, which the client holds everything up to.</summary>
-    public ChangeCursor At(ulong seq) => new(accountId, seq, _polledHead, feed, store, limits);
+    /// <summary>The same way from another seq on, which the client holds everything up to; superseded rows of a snapshot among it.</summary>
+    public ChangeCursor At(ulong seq) => new(accountId, seq, _polledHead, feed, store, limits) { _successorsMayFollow = true };
 
     /// <summary>The next changes; null at the head.</summary>
     /// <param name="maxEntries">At most so many.</param>
@@ -39,6 +45,7 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
             return null;
         }
 
+        var looking = AtKnownHead;
         var message = new Changes { PrevSeq = Seq };
         maxEntries = Math.Min(maxEntries, limits.ChangesPerMessage);
         if (!feed.TryTake(Seq, maxEntries, limits.ChangesMessageBytes, message.Entries))
@@ -47,11 +54,19 @@ internal sealed class ChangeCursor(Guid accountId, ulong cursor, ulong head, Vau
         }
 
         var entries = message.Entries;
+        if (looking && entries.Count == 0)
+        {
+            // This read is younger than the one that saw the superseded change, so its successor was sent.
+            _successorsMayFollow = false;
+            return null;
+        }
+
         if (entries.Count == 0 || entries[0].Seq != Seq + 1 || entries[^1].Seq != Seq + (ulong)entries.Count)
         {
             throw new InvalidOperationException("The log has a gap.");
         }
 
+        _successorsMayFollow |= entries.Any(static entry => entry.Superseded);
         if (withoutKeys)
         {
             Withhold(entries);

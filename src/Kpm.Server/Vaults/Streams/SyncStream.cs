@@ -344,12 +344,18 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
         if (now >= _pingAt)
         {
             _pingAt = NextPing();
-            lock (_gate)
+
+            // A Ping is a bookmark, and a stream that lags in the middle of the log has none to give; its Acks are what is awaited.
+            if (_cursor.AtHead)
             {
-                _unansweredPingAt ??= now;
+                lock (_gate)
+                {
+                    _unansweredPingAt ??= now;
+                }
+
+                await SendAsync(new SyncResponse { Ping = new Ping { HeadSeq = _cursor.Bookmark } });
             }
 
-            await SendAsync(new SyncResponse { Ping = new Ping { HeadSeq = _cursor.Bookmark } });
             _cursor.Poll();
             await SaveProgressAsync();
 

@@ -22,4 +22,25 @@ public sealed class ChangeCursorTests
         Assert.Equal([4, 5], rest!.Entries.Select(e => (int)e.Seq));
         Assert.Equal((5UL, true), (cursor.Bookmark, cursor.AtHead));
     }
+
+    /// <summary>A client takes a bookmark that comes before the successor of a superseded change for a server that withholds.</summary>
+    [Fact]
+    public async Task It_is_not_at_the_head_before_the_successor_of_a_superseded_change()
+    {
+        using var vault = new StoredVault(new Limits { ChangesPerMessage = 2, RevisionsPerSubject = 1 });
+        var device = await vault.EnrolAsync();
+        var item = Guid.CreateVersion7();
+        await device.PushAsync(device.Author.Put(item, 0));
+        var cursor = new ChangeCursor(device.Caller.AccountId, 0, head: 2, new VaultFeed(vault.Limits), vault.Store, vault.Limits);
+        await device.PushAsync(device.Author.Put(item, 1));
+
+        var first = cursor.Next(int.MaxValue, withoutKeys: false);
+
+        Assert.Equal([false, true], first!.Entries.Select(e => e.Superseded));
+        Assert.False(cursor.AtHead);
+        Assert.Equal([3], cursor.Next(int.MaxValue, withoutKeys: false)!.Entries.Select(e => (int)e.Seq));
+        Assert.False(cursor.AtHead);
+        Assert.Null(cursor.Next(int.MaxValue, withoutKeys: false));
+        Assert.True(cursor.AtHead);
+    }
 }

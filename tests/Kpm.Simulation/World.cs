@@ -1,11 +1,9 @@
 using Dapper;
-using Kpm.Server;
 using Kpm.Server.Rpc;
 using Kpm.Server.Vaults;
 using Kpm.Simulation.Clients;
 using Kpm.Simulation.Disk;
 using Kpm.Simulation.Engine;
-using Kpm.Simulation.Network;
 using Kpm.Simulation.Server;
 
 namespace Kpm.Simulation;
@@ -21,8 +19,11 @@ internal sealed record RunSummary(string TraceHash, long Steps, int Changes, int
 /// One run: a server, the devices of one or two accounts, a time of faults that the seed chooses, then a calm in which
 /// everything must come to rest, and the last checks.
 /// </summary>
-internal sealed class Simulation : IDisposable
+internal sealed class World : IDisposable
 {
+    /// <summary>One seed in so many runs the client library in place of the model of it.</summary>
+    private const int RealEvery = 10;
+
     private static readonly TimeSpan LongestCalm = TimeSpan.FromMinutes(30);
 
     private readonly Trace _trace;
@@ -33,18 +34,22 @@ internal sealed class Simulation : IDisposable
     private readonly Machine _machine;
     private readonly SimServer _server;
     private readonly List<SimDevice> _devices = [];
-    private readonly List<(Guid Account, Truth Truth, List<ModelClient> Clients)> _accounts = [];
+    private readonly List<(Guid Account, Truth Truth, List<IClientEngine> Clients)> _accounts = [];
+    private readonly List<(SimDevice Device, IClientEngine Engine)> _installed = [];
+    private readonly RealVault? _vault;
     private bool _calm;
+    private bool _restarting;
 
-    private Simulation(int seed, PlantedBug bug, Action<string>? follow)
+    private World(int seed, PlantedBug bug, Action<string>? follow)
     {
         _trace = new Trace(follow);
         _random = new Random(seed);
         _scheduler = new Scheduler(_random, _trace);
         _fate = new SimProcess(_scheduler, "fate");
-        _climate = Climate.Of(new Random(seed ^ 0x5eed));
+        _climate = Climate.Of(new Random(seed ^ 0x5eed), bug == PlantedBug.None && seed % RealEvery == 0);
         _machine = new Machine(new SimDisk(new Random(seed ^ 0xd15c)) { Bug = ToSyncBug(bug) });
         _server = new SimServer(_scheduler, _machine.Disk, _machine.Folder, _climate.Limits, bug);
+        _vault = _climate.RealClients ? new RealVault() : null;
         Populate(bug);
     }
 
@@ -55,7 +60,7 @@ internal sealed class Simulation : IDisposable
     /// <exception cref="ViolationException">A guarantee does not hold.</exception>
     public static RunSummary Run(int seed, PlantedBug bug = PlantedBug.None, Action<string>? follow = null)
     {
-        using var simulation = new Simulation(seed, bug, follow);
+        using var simulation = new World(seed, bug, follow);
         try
         {
             return simulation.Run();
@@ -69,6 +74,12 @@ internal sealed class Simulation : IDisposable
 
     public void Dispose()
     {
+        foreach (var (_, engine) in _installed)
+        {
+            (engine as IDisposable)?.Dispose();
+        }
+
+        _vault?.Dispose();
         _server.Dispose();
         _machine.Dispose();
         _trace.Dispose();
@@ -77,9 +88,9 @@ internal sealed class Simulation : IDisposable
     private RunSummary Run()
     {
         _server.Start();
-        foreach (var device in _devices)
+        foreach (var (device, engine) in _installed)
         {
-            Install(device);
+            device.Install(engine);
             People(device);
         }
 
@@ -106,37 +117,67 @@ internal sealed class Simulation : IDisposable
     private void Populate(PlantedBug bug)
     {
         var callers = new List<Caller>();
+        (Caller Founder, List<V1.Operation> Operations)? beginning = null;
         for (var a = 0; a < _climate.Accounts; a++)
         {
-            var account = OperationBytes.Id(_random);
+            var account = _vault is null ? OperationBytes.Id(_random) : RealVault.Account;
             var truth = new Truth(_climate.Limits);
+            if (_vault is not null)
+            {
+                beginning = Found(truth);
+                callers.Add(beginning.Value.Founder);
+            }
+
             var workload = new Workload([.. Enumerable.Range(0, _climate.Items).Select(_ => OperationBytes.Id(_random))], _climate.Limits.OperationsInFlight, _climate.OperationsPerPush);
-            var clients = new List<ModelClient>();
+            var clients = new List<IClientEngine>();
             for (var d = 0; d < _climate.Devices; d++)
             {
-                var caller = new Caller
-                {
-                    AccountId = account,
-                    SessionId = OperationBytes.Id(_random),
-                    DeviceId = OperationBytes.Id(_random),
-                    Activated = true,
-                    AccessExpiresAt = DateTimeOffset.MaxValue,
-                    SigningKey = new byte[65],
-                    AccessTokenHash = new byte[32],
-                };
+                var real = _vault is null ? null : new RealClient(_vault, truth, workload, _random, new SimTime(_scheduler, _fate), MayCrash);
+                var caller = NewCaller(account, real?.DeviceId ?? OperationBytes.Id(_random));
+                var device = new SimDevice($"device {a + 1}.{d + 1}", caller, _server, _scheduler, () => _calm ? _climate.Calm : _climate.Weather);
+                IClientEngine engine = real is null ? new ModelClient(caller, truth, workload, _random, bug, MayCrash) : real;
                 callers.Add(caller);
-                clients.Add(new ModelClient(caller, truth, workload, _random, bug, MayCrash));
-                _devices.Add(new SimDevice($"device {a + 1}.{d + 1}", caller, _server, _scheduler, () => _calm ? _climate.Calm : _climate.Weather));
+                clients.Add(engine);
+                _devices.Add(device);
+                _installed.Add((device, engine));
             }
 
             _accounts.Add((account, truth, clients));
         }
 
-        _machine.Prepare(callers, TriggerOf(bug));
+        _machine.Prepare(callers, beginning, TriggerOf(bug));
     }
 
-    private void Install(SimDevice device) =>
-        device.Install(_accounts.SelectMany(a => a.Clients).Single(client => client.Caller == device.Caller));
+    private Caller NewCaller(Guid account, Guid device) => new()
+    {
+        AccountId = account,
+        SessionId = OperationBytes.Id(_random),
+        DeviceId = device,
+        Activated = true,
+        AccessExpiresAt = DateTimeOffset.MaxValue,
+        SigningKey = new byte[65],
+        AccessTokenHash = new byte[32],
+    };
+
+    /// <summary>A device that only founds the vault; the others join it.</summary>
+    private (Caller Founder, List<V1.Operation> Operations) Found(Truth truth)
+    {
+        using var disk = new SimDisk(new Random(0));
+        var folder = Directory.CreateTempSubdirectory("kpm-simulation-").FullName;
+        MemoryVfs.Mount(folder, disk);
+        try
+        {
+            using var store = Kpm.Client.Storage.LocalStore.Open(folder);
+            var (device, operations) = _vault!.Found(store, new SimTime(_scheduler, _fate));
+            operations.ForEach(operation => truth.Made(new MadeOperation(device, operation, [], 1)));
+            return (NewCaller(RealVault.Account, device), operations);
+        }
+        finally
+        {
+            MemoryVfs.Unmount(folder);
+            Directory.Delete(folder, recursive: true);
+        }
+    }
 
     private void MayCrash()
     {
@@ -229,18 +270,12 @@ internal sealed class Simulation : IDisposable
     private void Advance(TimeSpan by)
     {
         var end = _scheduler.Now + by;
-        var startAt = TimeSpan.MaxValue;
         while (_scheduler.Step(end))
         {
             _server.AfterStep();
-            if (_server.Process is { Ended: true } && startAt == TimeSpan.MaxValue)
+            if (_server.Process is { Ended: true })
             {
-                startAt = TimeSpan.Zero;
                 Restart();
-            }
-            else if (_server.Process is { Ended: false })
-            {
-                startAt = TimeSpan.MaxValue;
             }
         }
     }
@@ -264,8 +299,6 @@ internal sealed class Simulation : IDisposable
         });
     }
 
-    private bool _restarting;
-
     private bool IsAtRest() => _server.Process is { Ended: false }
         && _accounts.TrueForAll(a => a.Clients.TrueForAll(client => client.IsSettled(_server.Store.State(a.Account).HeadSeq)));
 
@@ -274,17 +307,45 @@ internal sealed class Simulation : IDisposable
         foreach (var (account, truth, clients) in _accounts)
         {
             truth.Check(_server.Store.Changes(account, 0, int.MaxValue, int.MaxValue), _server.Database.Read(connection => Stored(connection, account)));
-            var final = clients[0].Store.Subjects;
-            foreach (var client in clients)
+            if (_vault is null)
             {
-                Require(client.Store.Subjects.Count == final.Count && client.Store.Subjects.All(s => Same(s.Value, final.GetValueOrDefault(s.Key))), "Convergence", "two devices of an account do not have the same");
+                CheckModels(truth, [.. clients.Cast<ModelClient>()]);
             }
-
-            truth.CheckValues(final.Where(s => s.Value.Kind == V1.OperationKind.Put).ToDictionary(s => s.Key, s => (IReadOnlyCollection<int>)s.Value.Tokens!));
+            else
+            {
+                CheckReal(truth, [.. clients.Cast<RealClient>()]);
+            }
         }
 
         var integrity = _server.Database.Read(connection => connection.ExecuteScalar<string>("PRAGMA integrity_check"));
         Require(integrity == "ok", "Storage", $"the database is damaged: {integrity}");
+    }
+
+    private static void CheckModels(Truth truth, List<ModelClient> clients)
+    {
+        var final = clients[0].Store.Subjects;
+        foreach (var client in clients)
+        {
+            Require(client.Store.Subjects.Count == final.Count && client.Store.Subjects.All(s => Same(s.Value, final.GetValueOrDefault(s.Key))), "Convergence", "two devices of an account do not have the same");
+        }
+
+        truth.CheckValues(
+            final.Where(s => s.Value.Kind == V1.OperationKind.Put).ToDictionary(s => s.Key, s => (IReadOnlyCollection<int>)s.Value.Tokens!),
+            new HashSet<int>());
+    }
+
+    private static void CheckReal(Truth truth, List<RealClient> clients)
+    {
+        var final = clients[0].Content().ToList();
+        foreach (var client in clients)
+        {
+            Require(client.Content().SequenceEqual(final), "Convergence", "two devices of an account do not have the same");
+            Require(client.Vault.Status() is { Pending: 0, Refused: 0 }, "G3", $"operations are left: {client.Vault.Status()}");
+        }
+
+        truth.CheckValues(
+            clients[0].Vault.List().ToDictionary(item => item.Id, item => (IReadOnlyCollection<int>)[.. RealClient.Values(item.Item!)]),
+            clients.SelectMany(client => client.Replaced).ToHashSet());
     }
 
     /// <summary>From the database, not from memory.</summary>
@@ -297,8 +358,7 @@ internal sealed class Simulation : IDisposable
     private static bool Same(KnownSubject one, KnownSubject? other) =>
         other is not null && one.Rev == other.Rev && one.Kind == other.Kind && (one.Tokens ?? []).SetEquals(other.Tokens ?? []);
 
-    private string Describe() => string.Join("; ", _accounts.SelectMany(a => a.Clients.Select(client =>
-        $"cursor {client.Store.Cursor}, outbox {string.Join(' ', client.Store.Outbox.Values.Select(o => $"{o.Message.OpSeq}:{o.State}"))}"))) + $"; told {string.Join(' ', _accounts.Select(a => a.Truth.Told))}";
+    private string Describe() => $"{string.Join("; ", _installed.Select(i => $"{i.Device.Name}: {i.Engine.Describe()}"))}; told {string.Join(' ', _accounts.Select(a => a.Truth.Told))}";
 
     private void After(TimeSpan delay, Action work) => _scheduler.After(_fate, delay, work);
 
