@@ -45,6 +45,20 @@ public sealed class AttachmentReferenceTests
     }
 
     [Fact]
+    public async Task What_was_named_after_the_job_had_found_it_is_not_removed()
+    {
+        await using var server = await TestServer.StartAsync();
+        var device = await server.EnrolAsync();
+        var attachment = await server.AttachAsync(device);
+        await server.PushAsync(device, device.PutWith(Guid.CreateVersion7(), 0, attachment));
+        var store = (Kpm.Server.Vaults.Attachments.IAttachmentStore)server.Services.GetService(typeof(Kpm.Server.Vaults.Attachments.IAttachmentStore))!;
+
+        Assert.Null(await store.RemoveExpiredAsync(device.Session.AccountId, attachment.Id, DateTimeOffset.MaxValue, TestContext.Current.CancellationToken));
+
+        Assert.Equal(attachment.Bytes, await server.Vault.DownloadAsync(device, attachment));
+    }
+
+    [Fact]
     public async Task A_conflict_comes_before_it()
     {
         await using var server = await TestServer.StartAsync();

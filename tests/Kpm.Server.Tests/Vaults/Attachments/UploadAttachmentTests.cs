@@ -76,6 +76,19 @@ public sealed class UploadAttachmentTests
         Assert.Equal(10_000UL, (await server.UsageOfAsync(device)).AttachmentBytes);
     }
 
+    [Fact]
+    public async Task What_lies_in_the_file_beyond_what_was_told_does_not_count()
+    {
+        await using var server = await TestServer.StartAsync();
+        var device = await server.EnrolAsync();
+        var attachment = TestAttachment.OfSize(10_000);
+        await server.Vault.UploadAsync(device, attachment, to: 6000);
+        await File.AppendAllBytesAsync(Path.Combine(server.AttachmentFolder(), Assert.Single(server.AttachmentFiles())), new byte[1000], TestContext.Current.CancellationToken);
+
+        Assert.Equal((6000UL, false), Told(await server.Vault.UploadAsync(device, attachment, to: 0)));
+        Assert.True((await server.Vault.UploadAsync(device, attachment, 6000)).Complete);
+    }
+
     [Theory]
     [InlineData(6000, true)]
     [InlineData(6001, false)]
