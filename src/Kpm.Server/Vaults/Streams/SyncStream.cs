@@ -345,8 +345,8 @@ internal sealed partial class SyncStream : LiveStream<SyncResponse>
         {
             _pingAt = NextPing();
 
-            // A Ping is a bookmark, and a stream that lags in the middle of the log has none to give; its Acks are what is awaited.
-            if (_cursor.AtHead)
+            // A Ping is a bookmark, but for the time of a snapshot; a stream that lags in the middle of the log has none to give, and its Acks are awaited.
+            if (_snapshot is not null || _cursor.AtHead)
             {
                 lock (_gate)
                 {
