@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
 using Google.Protobuf;
-using Kpm.Server.Tests.Faults;
 using Kpm.V1;
 
 namespace Kpm.Server.Tests.BadInput;

@@ -1,5 +1,4 @@
 using Dapper;
-using Google.Protobuf;
 using Kpm.Server.Tests.Hosting;
 using Kpm.Server.Vaults;
 using Kpm.V1;

@@ -1,5 +1,4 @@
 using Dapper;
-using Google.Protobuf;
 using Kpm.Server.Administration;
 using Kpm.Server.Tests.Faults;
 using Kpm.Server.Tests.Hosting;
@@ -176,7 +175,7 @@ public sealed class RestorationTests
 
     private static Task<AdminAnswer> RunAsync(TestServer server) => server.Services.GetRequiredService<AdminCommands>().RunAsync(["vaults", "restored"], Token);
 
-    private static IEnumerable<int> Generations(TestServer server) => server.Database.Read(c => c.Query<int>("SELECT generation FROM vault ORDER BY generation").ToList());
+    private static List<int> Generations(TestServer server) => server.Database.Read(c => c.Query<int>("SELECT generation FROM vault ORDER BY generation").ToList());
 
     private static void Fill(string data, int accounts)
     {

@@ -1,4 +1,3 @@
-using Dapper;
 using Google.Protobuf;
 using Kpm.Server.Tests.Hosting;
 using Kpm.Server.Vaults;

@@ -1,6 +1,5 @@
 using Dapper;
 using Google.Protobuf;
-using Grpc.Core;
 using Kpm.Server.Tests.Accounts.Lifecycle;
 using Kpm.Server.Tests.Hosting;
 using Kpm.Server.Vaults;
@@ -227,7 +226,7 @@ public sealed class SnapshotTests
         Assert.Equal(log.Select(c => c.Header), rows.Select(c => c.Header));
         var keyset = Assert.Single(rows, r => r.Kind == OperationKind.Keyset);
         Assert.True(keyset.Superseded && keyset.Envelope.IsEmpty);
-        Assert.All(rows.Where(r => r != keyset), r => Assert.False(r.Superseded || r.Envelope.IsEmpty));
+        Assert.All(rows.Where(r => !ReferenceEquals(r, keyset)), r => Assert.False(r.Superseded || r.Envelope.IsEmpty));
     }
 
     [Fact]
