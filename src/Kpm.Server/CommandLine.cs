@@ -15,6 +15,7 @@ internal static class CommandLine
           --listen ADDRESS          127.0.0.1:5080 unless told otherwise; port 0 takes a free one
           --pages ADDRESS|off       the web pages behind mailed links; on the port after --listen's unless told otherwise
           --pages-url URL           how browsers reach the pages, such as https://accounts.example.org
+          --web-origins ORIGINS     serves gRPC-Web, on the pages' port, to apps in browsers from there; with commas between
           --support-listen ADDRESS  serves operators of support there; nowhere unless told
           --support-public          serves operators of support at --listen too
           --certificate FILE        PEM certificate; with it, the server speaks TLS
@@ -35,6 +36,7 @@ internal static class CommandLine
         ["--listen"] = "Kpm:Listen",
         ["--pages"] = "Kpm:Pages:Listen",
         ["--pages-url"] = "Kpm:Pages:Url",
+        ["--web-origins"] = "Kpm:Web:Origins",
         ["--support-listen"] = "Kpm:SupportListen",
         ["--support-public"] = "Kpm:SupportPublic",
         ["--certificate"] = "Kpm:Certificate",

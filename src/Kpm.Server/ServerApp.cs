@@ -58,6 +58,7 @@ internal static class ServerApp
             app.UseForwardedClients(options.Proxies);
             app.UseRouting();
             app.UseListeners();
+            app.UseWeb(options.Web);
             Map(app, options);
             return app;
         }
@@ -70,9 +71,9 @@ internal static class ServerApp
 
     private static void Map(WebApplication app, ServerOptions options)
     {
-        app.MapGrpcService<AccountGrpcService>();
-        app.MapGrpcService<VerificationGrpcService>();
-        app.MapGrpcService<VaultGrpcService>();
+        app.MapGrpcService<AccountGrpcService>().ServeWeb(options.Web);
+        app.MapGrpcService<VerificationGrpcService>().ServeWeb(options.Web);
+        app.MapGrpcService<VaultGrpcService>().ServeWeb(options.Web);
         Listener[] support = [.. options.SupportListen.Length > 0 ? [Listener.Support] : Array.Empty<Listener>(), .. options.SupportPublic ? [Listener.Main] : Array.Empty<Listener>()];
         if (support.Length > 0)
         {
@@ -185,6 +186,7 @@ internal static class ServerApp
         services.AddSingleton(_ => MethodPolicies.OfContract());
         services.AddSingleton<Authenticator>().AddSingleton<ErrorMapper>().AddSingleton<RepeatedCalls>().AddSingleton<CallInterceptor>().AddSingleton<PageTokens>();
         services.AddSingleton<Listeners>();
+        services.AddWeb(options.Web);
         services.AddSingleton(_ => RegionCatalogue.Load());
         services.AddFederation(options);
         services.AddAccounts();

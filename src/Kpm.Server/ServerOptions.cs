@@ -48,6 +48,8 @@ internal sealed record ServerOptions
 
     public PagesOptions Pages { get; init; } = new();
 
+    public WebOptions Web { get; init; } = new();
+
     public IdentityOptions Identity { get; init; } = new();
 
     public SmsOptions Sms { get; init; } = new();
@@ -87,6 +89,7 @@ internal sealed record ServerOptions
         Mail.Validate();
         Identity.Validate();
         Pages.Validate(EndPoint, UsesTls, AllowCleartext);
+        Web.Validate(Pages.Served);
         Sms.Validate();
         Limits.Validate();
     }

@@ -98,7 +98,7 @@ public sealed class AttachmentClient
         ArgumentNullException.ThrowIfNull(attachment);
         var id = Guid.TryParseExact(attachment.Id, "D", out var parsed) ? parsed : throw new Kpm1Exception(Kpm1Error.AttachmentInvalid);
         var target = Path.GetFullPath(path);
-        var unfinished = Path.Combine(Path.GetDirectoryName(target)!, $".kpm-{Guid.NewGuid():N}.part");
+        var unfinished = Path.Combine(Path.GetDirectoryName(target)!, $".kpm-{Guid.CreateVersion7(_time.GetUtcNow()):N}.part");
         using var cipher = new AttachmentCipher(attachment.Key.Span, PlaceOf(item, id));
         try
         {
