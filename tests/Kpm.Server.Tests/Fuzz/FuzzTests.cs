@@ -78,7 +78,7 @@ public sealed class FuzzTests(World world, ITestOutputHelper output) : IClassFix
                 failures.Enqueue($"{variant}: {fault}: {outcome} to {Convert.ToHexString(request.Length > 2_000 ? request[..2_000] : request)}");
             }
 
-            if (outcome.Reason == Outcome.NameOf(ErrorReason.SessionInvalid) || (outcome.Code == StatusCode.OK && method.Name is "SignOut" or "RevokeDevice" or "Push" or "Sync"))
+            if (outcome.Reason == Outcome.NameOf(ErrorReason.SessionInvalid) || (outcome.Code == StatusCode.OK && method.Name is "SignOut" or "RevokeDevice" or "Push" or "Sync" or "UploadAttachment"))
             {
                 call = await world.PrepareAsync(variant, Cancelled);
             }
