@@ -289,7 +289,7 @@ export const PublishCheckpointRequestSchema: GenMessage<PublishCheckpointRequest
  */
 export type PublishCheckpointResponse = Message<"kpm.v1.PublishCheckpointResponse"> & {
   /**
-   * The seq of the vault's newest checkpoint: this one's, or a newer one's.
+   * The seq of the vault's newest checkpoint: this one's, or that of another which is newer, or so little older that this one is not needed.
    *
    * @generated from field: uint64 newest_seq = 1;
    */
