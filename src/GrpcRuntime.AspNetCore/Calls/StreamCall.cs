@@ -77,7 +77,7 @@ internal sealed class StreamCall<TRequest, TResponse>(
         }
 
         Volatile.Write(ref _writing, 0);
-        return Task.CompletedTask;
+        return flush.GetAwaiter().GetResult().IsCompleted ? Task.FromException(NobodyReads()) : Task.CompletedTask;
     }
 
     private async Task<bool> ReadNextAsync(CancellationToken cancellationToken)
@@ -154,11 +154,20 @@ internal sealed class StreamCall<TRequest, TResponse>(
     {
         try
         {
-            await flush;
+            if ((await flush).IsCompleted)
+            {
+                throw NobodyReads();
+            }
         }
         finally
         {
             Volatile.Write(ref _writing, 0);
         }
     }
+
+    /// <summary>
+    /// The peer is gone. The call's token says so too, but from a thread of the pool: handlers that write without a pause to peers that
+    /// left would hold all of its threads and wait for one.
+    /// </summary>
+    private OperationCanceledException NobodyReads() => new("The call was cancelled by its caller.", CancellationToken);
 }
