@@ -71,13 +71,7 @@ internal sealed class StreamCall<TRequest, TResponse>(
             return Task.FromException(exception);
         }
 
-        if (!flush.IsCompletedSuccessfully)
-        {
-            return FlushedAsync(flush);
-        }
-
-        Volatile.Write(ref _writing, 0);
-        return flush.GetAwaiter().GetResult().IsCompleted ? Task.FromException(NobodyReads()) : Task.CompletedTask;
+        return FlushedAsync(flush);
     }
 
     private async Task<bool> ReadNextAsync(CancellationToken cancellationToken)
@@ -150,6 +144,7 @@ internal sealed class StreamCall<TRequest, TResponse>(
         }
     }
 
+    /// <summary>Costs no allocation where the flush is done already.</summary>
     private async Task FlushedAsync(ValueTask<FlushResult> flush)
     {
         try
